@@ -31,7 +31,7 @@ demo-ui: $(STAMP) ## Run the demo and keep Airflow's UI open until Ctrl-C
 test: lint .venv/.mysqlclient tccli snowflake .venv-dbt/.installed .venv-docs/.installed sdk-packages ui-browser ## Set up, check types and style, run all tests
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
-quick: $(STAMP) ## Run fast tests only: none marked slow, each on one database by one driver
+quick: $(STAMP) ## Run fast tests only: no waiting, no whole runs one after another, one database and driver each
 	$(BIN)/python -m pytest --quick $(SIDE_BY_SIDE)
 
 test-distributed: .venv/.distributed ## Prove quota and recovery on Celery: two DAGs, two workers, one of them killed

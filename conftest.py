@@ -67,7 +67,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--quick",
         action="store_true",
-        help="leave out tests marked slow, and databases and drivers that another stands for",
+        help="leave out tests marked slow or whole_runs, and databases and drivers that another stands for",
     )
 
 

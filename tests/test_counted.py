@@ -44,6 +44,7 @@ def _texts(path: Path) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_counts_in_messages_have_one_home() -> None:
     wrong = [
         f"{path.relative_to(PACKAGE)}: {text!r}"

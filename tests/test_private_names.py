@@ -174,6 +174,7 @@ def private_names(tree: ast.Module) -> set[str]:
     return undocumented | {name for name in attributes(tree) if is_private(name)} | set(variables(tree))
 
 
+@pytest.mark.slow
 def test_each_private_name_is_used_in_its_one_module() -> None:
     used = {(name, module) for module, tree in sources() for name in private_names(tree)}
     assert used == {(name, module) for name, (module, _) in PRIVATE.items()}

@@ -172,6 +172,7 @@ def test_pytest_loads_the_plugin_by_its_entry_point() -> None:
     assert setup["options.entry_points"]["pytest11"].split() == [PLUGIN, "=", PLUGIN]
 
 
+@pytest.mark.slow
 def test_loading_the_plugin_imports_neither_airflow_nor_the_emulator() -> None:
     program = (
         f"import sys, {PLUGIN}\n"

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import pytest
 from sqlalchemy import select
 
 from airflow_provider_permitocr.emulator.running import RunningEmulator
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag
 
 
+@pytest.mark.whole_runs
 def test_a_finished_task_leaves_events_of_its_asset_and_of_its_alias(
     dags: DagBag,
     images: dict[str, Specimen],

@@ -28,6 +28,7 @@ def test_every_dag_of_the_folder_is_parsed_and_knows_its_pool(dags: DagBag) -> N
     assert DAG_ID in dags.dags
 
 
+@pytest.mark.whole_runs
 def test_the_daily_dag_recognizes_its_day_and_repeats_no_call(
     dags: DagBag,
     images: dict[str, Specimen],
@@ -82,6 +83,7 @@ def test_what_a_cap_leaves_of_an_interval_is_recognized_by_the_next_runs(
     assert emulator.stats()["calls"] == 4
 
 
+@pytest.mark.whole_runs
 def test_the_summary_in_xcom_is_numbers_alone(
     dags: DagBag,
     images: dict[str, Specimen],
@@ -104,6 +106,7 @@ def test_the_summary_in_xcom_is_numbers_alone(
     assert not any(each.fields["Number"] in json.dumps(summary) for each in images.values())
 
 
+@pytest.mark.whole_runs
 def test_the_trigger_form_plans_a_run(
     dags: DagBag,
     images: dict[str, Specimen],
@@ -131,6 +134,7 @@ def test_a_wrong_table_fails_the_task_at_once_though_it_has_retries(
     assert dags.dags[DAG_ID].get_task(task.task_id).retries == 2
 
 
+@pytest.mark.whole_runs
 def test_a_run_in_the_same_process_renders_its_own_interval(
     dags: DagBag,
     images: dict[str, Specimen],

@@ -29,6 +29,7 @@ def test_its_questions_are_mapped_and_the_dag_can_be_serialized(dags: DagBag) ->
     assert "permit_images" not in str(kept.get_task("review").partial_kwargs)
 
 
+@pytest.mark.whole_runs
 def test_without_doubtful_readings_no_question_waits(
     dags: DagBag,
     images: dict[str, Specimen],

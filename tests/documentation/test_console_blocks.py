@@ -222,6 +222,7 @@ def test_a_connection_that_a_page_sets_in_the_environment_is_read_by_the_hook(
         assert MainlandPermitOcrHook(conn_id).client_options.secret_id
 
 
+@pytest.mark.slow
 def test_the_shells_commands_of_the_emulators_page_reach_it_over_tls(
     start_label_emulator: Callable[..., RunningEmulator],
     tmp_path: Path,

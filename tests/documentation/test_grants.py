@@ -124,6 +124,7 @@ def warehouse(
     made.drop_users()
 
 
+@pytest.mark.slow
 def test_a_run_an_erasure_and_pruning_have_the_rights_that_they_need(
     warehouse: Warehouse, new_engine: Callable[..., sa.Engine]
 ) -> None:
@@ -152,6 +153,7 @@ def test_a_run_an_erasure_and_pruning_have_the_rights_that_they_need(
         assert prune(eraser, ledger_tables("permit_ocr"), 1).calls == 0
 
 
+@pytest.mark.slow
 def test_analysts_see_results_and_costs_and_no_answer(
     warehouse: Warehouse, new_engine: Callable[..., sa.Engine]
 ) -> None:

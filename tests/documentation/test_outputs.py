@@ -153,6 +153,7 @@ def is_said(phrase: str) -> bool:
     return any(" ".join(each) in said_by_the_package() for each in tries if len(each) > 1)
 
 
+@pytest.mark.slow
 def test_messages_are_quoted_as_the_package_says_them() -> None:
     found = [(shown, phrase) for shown in quoted() for phrase in phrases(shown.text)]
     assert len(found) > 30

@@ -78,6 +78,7 @@ def filled(
     return engine
 
 
+@pytest.mark.slow
 def test_the_statements_of_every_page_run_and_find_what_a_run_has_written(filled: sa.Engine) -> None:
     assert {block.page for block in blocks("sql")} == {*ROWS, GRANTS_PAGE}
     with filled.begin() as connection:

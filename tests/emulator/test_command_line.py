@@ -72,6 +72,7 @@ def test_wrong_option_ends_with_status_2_and_says_what_to_change(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_process_prints_its_url_and_ends_cleanly_when_told(number: signal.Signals, tmp_path: Path) -> None:
     journal = tmp_path / "journal.jsonl"

@@ -83,6 +83,7 @@ def test_a_throttled_call_is_told_as_such(bench: Bench, noted: Noted, new_client
     assert [call.is_throttled for call in noted.calls] == [True, False]
 
 
+@pytest.mark.slow
 def test_a_table_that_is_down_is_told(bench: Bench, noted: Noted) -> None:
     down = [True]
 

@@ -30,6 +30,7 @@ def test_an_object_of_many_blocks_is_put_whole(bucket: Place, s3: S3) -> None:
     assert bucket.read("large") == content
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 40 * MB])
 def test_an_object_whose_sending_fails_is_never_completed(
     bucket: Place, s3: S3, size: int, monkeypatch: pytest.MonkeyPatch

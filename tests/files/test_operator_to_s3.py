@@ -54,6 +54,7 @@ def task_to(path: str, listed: ImageTable) -> MainlandPermitOcrOperator:
     )
 
 
+@pytest.mark.slow
 def test_a_list_becomes_an_object_in_a_notebook_whose_thread_runs_an_event_loop(
     s3: S3, listed: ImageTable
 ) -> None:
@@ -65,6 +66,7 @@ def test_a_list_becomes_an_object_in_a_notebook_whose_thread_runs_an_event_loop(
     assert asyncio.run(run_cell())["calls"] == 1
 
 
+@pytest.mark.slow
 def test_a_list_becomes_an_object_and_the_next_run_pays_for_nothing(
     s3: S3, listed: ImageTable, front: Specimen
 ) -> None:
@@ -79,6 +81,7 @@ def test_a_list_becomes_an_object_and_the_next_run_pays_for_nothing(
     assert list(pd.read_parquet(io.BytesIO(content))["number"]) == [front.fields["Number"]]
 
 
+@pytest.mark.slow
 def test_portraits_become_objects_whose_urls_the_rows_have(
     s3: S3, listed: ImageTable, sqlite_engine: sa.Engine
 ) -> None:

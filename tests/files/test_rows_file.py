@@ -139,6 +139,7 @@ def test_what_a_run_left_that_was_killed_while_it_tried_the_place_goes_with_the_
     assert place.names() == []
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_reported_without_values_and_leaves_the_old_file(disk: Place, new_row: NewRow) -> None:
     disk.rows_file("permits.csv").write(COLUMNS, [to_frame([new_row("old")])])
     before = disk.read("permits.csv")

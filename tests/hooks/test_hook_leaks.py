@@ -51,6 +51,7 @@ def leaks_of(error: BaseException, private: PrivateValues) -> list[tuple[str, st
     return collected.leaks(private)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_an_account_fault_leaves_without_data(
     start_label_emulator: Callable[..., RunningEmulator],

@@ -92,6 +92,7 @@ def test_a_stream_of_rows_comes_back_keyed(
     }
 
 
+@pytest.mark.slow
 def test_calls_in_a_loop_keep_one_pace_and_one_client(
     emulator: RunningEmulator, connect_emulator: Connect, front: Specimen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -202,6 +203,7 @@ def test_a_frame_without_the_column_is_refused_before_a_call(
     assert emulator.stats()["calls"] == 0
 
 
+@pytest.mark.slow
 def test_credentials_that_are_wrong_raise_and_name_the_code(
     emulator: RunningEmulator, connect_emulator: Connect, front: Specimen
 ) -> None:

@@ -125,6 +125,7 @@ def test_an_interruption_at_a_prompt_returns_what_is_answered(
     assert len(hook.answered) == answer["status"].notna().sum()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("at_a_prompt", "bars")
 def test_an_interruption_says_that_it_waits_for_calls_in_flight(
     start_label_emulator: Callable[..., RunningEmulator],

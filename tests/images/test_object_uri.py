@@ -38,6 +38,7 @@ def test_what_is_no_objects_url_is_rejected(uri: str) -> None:
     assert caught.value.code == "ImageReferenceUnknown"
 
 
+@pytest.mark.slow
 @given(st.from_regex(r"[a-z0-9-]+", fullmatch=True), st.text().filter(lambda key: key.strip("/")))
 def test_file_systems_get_the_url_without_the_connection(bucket: str, key: str) -> None:
     assert ObjectUri.parse(f"s3://conn_id@{bucket}/{key}").url == f"s3://{bucket}/{key}"

@@ -66,6 +66,7 @@ def test_an_image_may_be_exactly_as_large_as_the_site_takes(site: Site, tmp_path
         assert request_for(value, site.max_base64_bytes).image == image
 
 
+@pytest.mark.slow
 @sites
 def test_one_byte_more_is_too_large(site: Site, tmp_path: Path) -> None:
     image = PNG.ljust(largest(site) + 1, b"\x00")

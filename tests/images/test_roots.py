@@ -85,6 +85,7 @@ def test_a_link_within_the_roots_is_followed_and_a_root_may_be_one(root: Path) -
         assert read_file(f"{each}/link.jpg", _LIMIT, roots) == b"image"
 
 
+@pytest.mark.slow
 def test_a_folder_that_becomes_a_link_while_it_is_read_never_leads_out(root: Path) -> None:
     """Race what is checked against what is read: two names are exchanged all the time."""
     (root / "real").mkdir()

@@ -91,6 +91,7 @@ def test_a_second_run_calls_for_nothing_but_what_changed(
     assert len(permits()) == 3
 
 
+@pytest.mark.whole_runs
 def test_a_select_with_bound_parameters_is_read(
     execute: Execute, connected: RunningEmulator, image_list: ImageList, permits: Permits
 ) -> None:
@@ -108,6 +109,7 @@ def test_a_select_with_bound_parameters_is_read(
     assert set(permits()) == {("k000", "FRONT"), ("k002", "FRONT")}
 
 
+@pytest.mark.whole_runs
 def test_source_and_target_may_be_different_databases(
     execute: Execute,
     connected: RunningEmulator,
@@ -145,6 +147,7 @@ def test_an_empty_list_is_no_error_and_makes_the_table(
     assert permits() == {}
 
 
+@pytest.mark.whole_runs
 def test_the_portrait_is_kept_only_where_it_was_asked_for(
     execute: Execute, connected: RunningEmulator, image_list: ImageList, permits: Permits
 ) -> None:
@@ -158,6 +161,7 @@ def test_the_portrait_is_kept_only_where_it_was_asked_for(
     assert connected.stats()["calls"] == 2
 
 
+@pytest.mark.whole_runs
 def test_no_value_of_a_document_reaches_log_summary_or_error_even_at_debug(
     execute: Execute,
     connected: RunningEmulator,
@@ -226,6 +230,7 @@ def test_a_cap_that_renders_to_none_is_refused(operator: NewOperator, rendered: 
         task.render_template_fields({"params": {"cap": rendered}})
 
 
+@pytest.mark.whole_runs
 @pytest.mark.parametrize(("pool", "warned"), [(None, True), ("tencent_permit_ocr", False)])
 def test_a_task_in_the_default_pool_is_told_that_nothing_keeps_the_quota(
     execute: Execute,

@@ -68,6 +68,7 @@ def calls_by_account(warehouse: sa.Engine) -> dict[str, int]:
         return dict(connection.execute(sa.text(statement)).tuples().all())
 
 
+@pytest.mark.whole_runs
 def test_tasks_side_by_side_call_and_count_each_in_their_own_account(
     emulator: RunningEmulator, run: Run, image_list: ImageList, warehouse: sa.Engine
 ) -> None:
@@ -83,6 +84,7 @@ def test_tasks_side_by_side_call_and_count_each_in_their_own_account(
     assert calls_by_account(warehouse) == dict.fromkeys(ACCOUNTS.values(), 4)
 
 
+@pytest.mark.whole_runs
 def test_a_second_account_needs_a_list_of_its_own_to_pay_again(
     emulator: RunningEmulator, run: Run, image_list: ImageList
 ) -> None:

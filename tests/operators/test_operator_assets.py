@@ -60,6 +60,7 @@ def test_the_event_of_an_asset_has_the_runs_numbers_and_no_value(
     assert "k000" not in said
 
 
+@pytest.mark.whole_runs
 def test_an_alias_gets_each_target_that_the_run_has_written(
     connected: RunningEmulator,
     image_list: ImageList,
@@ -78,6 +79,7 @@ def test_an_alias_gets_each_target_that_the_run_has_written(
     assert (stored, list(found.values())) == (f"file://{file}", [2, 2])
 
 
+@pytest.mark.whole_runs
 def test_an_outlet_that_is_a_target_has_its_own_rows(
     connected: RunningEmulator,
     image_list: ImageList,
@@ -109,6 +111,7 @@ def test_a_file_that_waits_for_its_window_has_no_event(
     assert of_alias(announced(**arguments, budget=Budget(max_calls=1))) == {}
 
 
+@pytest.mark.whole_runs
 def test_a_run_with_nothing_to_do_says_so(
     connected: RunningEmulator, image_list: ImageList, announced: Callable[..., OutletEventAccessors]
 ) -> None:
@@ -117,6 +120,7 @@ def test_a_run_with_nothing_to_do_says_so(
     assert list(of_alias(announced(outlets=[ALIAS])).values()) == [0]
 
 
+@pytest.mark.whole_runs
 def test_a_plan_has_no_event_of_an_alias_and_one_of_an_asset_is_marked(
     connected: RunningEmulator, image_list: ImageList, announced: Callable[..., OutletEventAccessors]
 ) -> None:
@@ -127,6 +131,7 @@ def test_a_plan_has_no_event_of_an_alias_and_one_of_an_asset_is_marked(
     assert (extra["plan_only"], extra["rows"], extra["to_call"]) == (True, 0, 2)
 
 
+@pytest.mark.whole_runs
 def test_a_rebuild_has_an_event_of_what_it_has_written(
     connected: RunningEmulator, image_list: ImageList, announced: Callable[..., OutletEventAccessors]
 ) -> None:
@@ -135,6 +140,7 @@ def test_a_rebuild_has_an_event_of_what_it_has_written(
     assert list(of_alias(announced(outlets=[ALIAS], rebuild=True)).values()) == [2]
 
 
+@pytest.mark.whole_runs
 def test_an_asset_that_airflow_refuses_does_not_fail_a_paid_run(
     connected: RunningEmulator,
     image_list: ImageList,
@@ -152,6 +158,7 @@ def test_an_asset_that_airflow_refuses_does_not_fail_a_paid_run(
     assert "The asset events lack this run's numbers: Asset name cannot exceed" in capfd.readouterr().out
 
 
+@pytest.mark.whole_runs
 def test_an_erasure_has_an_event_of_what_it_has_changed(
     connected: RunningEmulator, image_list: ImageList, operator: NewOperator, tmp_path: Path
 ) -> None:
@@ -173,6 +180,7 @@ def test_an_erasure_has_an_event_of_what_it_has_changed(
     assert "k000" not in json.dumps(extra)
 
 
+@pytest.mark.whole_runs
 def test_a_planned_erasure_has_no_event_of_an_alias_and_one_of_an_asset_is_marked(
     connected: RunningEmulator, image_list: ImageList, operator: NewOperator
 ) -> None:
@@ -187,6 +195,7 @@ def test_a_planned_erasure_has_no_event_of_an_alias_and_one_of_an_asset_is_marke
     assert of_alias(events) == {}
 
 
+@pytest.mark.whole_runs
 def test_an_update_of_analytics_has_an_event_of_the_tables_that_it_has_filled(
     connected: RunningEmulator, image_list: ImageList, operator: NewOperator
 ) -> None:
@@ -201,6 +210,7 @@ def test_an_update_of_analytics_has_an_event_of_the_tables_that_it_has_filled(
     assert by_name == {"permits_cost_by_day": 1, "permits_calls_by_hour": 1}
 
 
+@pytest.mark.whole_runs
 def test_a_review_has_an_event_of_the_decisions_that_it_has_delivered(
     connected: RunningEmulator, image_list: ImageList, operator: NewOperator
 ) -> None:

@@ -72,6 +72,7 @@ def found_in(warehouse: sa.Engine, file: Path, people: list[Specimen]) -> list[s
     return shown_in(everything_in(warehouse) + file.read_text(encoding="utf-8"), people)
 
 
+@pytest.mark.whole_runs
 def test_nobody_who_was_erased_is_found_in_any_table_or_file_and_no_run_brings_them_back(
     source: ImageTable,
     image_list: ImageList,
@@ -111,6 +112,7 @@ def test_nobody_who_was_erased_is_found_in_any_table_or_file_and_no_run_brings_t
     assert connected.stats()["calls"] == 4
 
 
+@pytest.mark.whole_runs
 @pytest.mark.parametrize("has_others", [True, False], ids=["beside another", "alone"])
 def test_a_file_that_a_run_ends_while_people_are_erased_is_written_again_or_named(
     source: ImageTable,
@@ -149,6 +151,7 @@ def test_a_file_that_a_run_ends_while_people_are_erased_is_written_again_or_name
     assert found_in(warehouse, files[-1], people[1:]) != []
 
 
+@pytest.mark.whole_runs
 def test_no_file_loses_its_columns_while_the_list_cannot_be_read(
     source: ImageTable,
     image_list: ImageList,
@@ -228,6 +231,7 @@ def test_a_table_that_is_restored_from_a_backup_is_erased_again(
     assert shown_in(everything_in(warehouse), people[1:]) != []
 
 
+@pytest.mark.whole_runs
 def test_a_table_that_is_down_gets_the_erasure_from_the_next_run(
     image_list: ImageList,
     execute: Execute,
@@ -254,6 +258,7 @@ def test_a_table_that_is_down_gets_the_erasure_from_the_next_run(
     assert shown_in(everything_in(warehouse), people) == []
 
 
+@pytest.mark.whole_runs
 def test_a_stricter_policy_is_applied_to_all_that_is_stored(
     image_list: ImageList,
     execute: Execute,
@@ -276,6 +281,7 @@ def test_a_stricter_policy_is_applied_to_all_that_is_stored(
     assert found_in(warehouse, file, people) == []
 
 
+@pytest.mark.whole_runs
 def test_what_it_cannot_reach_is_named(
     image_list: ImageList,
     execute: Execute,
@@ -297,6 +303,7 @@ def test_what_it_cannot_reach_is_named(
     assert "k000" not in str(dict(record))
 
 
+@pytest.mark.whole_runs
 def test_a_row_that_a_table_refuses_to_have_erased_fails_the_task(
     image_list: ImageList,
     execute: Execute,
@@ -360,6 +367,7 @@ def test_a_wrong_rule_is_refused_as_the_dag_is_parsed(
         PermitErasureOperator(task_id="erase", recognition=operator(), **rule)
 
 
+@pytest.mark.whole_runs
 @pytest.mark.parametrize("keep_answers", [None, "delivered"])
 def test_the_portrait_of_an_erased_image_is_deleted_and_no_other(
     source: ImageTable,
@@ -390,6 +398,7 @@ def test_a_mapped_task_is_refused_with_the_way_out() -> None:
         PermitErasureOperator(task_id="erase", recognition=mapped, keys=["a"])
 
 
+@pytest.mark.whole_runs
 def test_templates_of_the_recognizing_task_are_rendered_into_a_copy(
     image_list: ImageList, execute: Execute, operator: NewOperator, permits: Rows, connected: RunningEmulator
 ) -> None:
@@ -404,6 +413,7 @@ def test_templates_of_the_recognizing_task_are_rendered_into_a_copy(
     assert {row["status"] for row in permits().values()} == {"erased"}
 
 
+@pytest.mark.whole_runs
 def test_a_template_may_render_to_the_text_of_a_list(
     image_list: ImageList, execute: Execute, operator: NewOperator, permits: Rows, connected: RunningEmulator
 ) -> None:

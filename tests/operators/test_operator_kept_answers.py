@@ -35,6 +35,7 @@ def answers(warehouse: sa.Engine) -> int:
         return int(connection.execute(sa.text("SELECT count(*) FROM permit_ocr_answers")).scalar_one())
 
 
+@pytest.mark.whole_runs
 def test_a_table_keeps_what_it_has_whatever_is_tried_later(
     image_list: ImageList,
     execute: Execute,
@@ -62,6 +63,7 @@ def test_a_table_keeps_what_it_has_whatever_is_tried_later(
     assert sorted(numbers) == sorted(before.values())
 
 
+@pytest.mark.whole_runs
 def test_an_identical_image_is_called_for_again(
     image_list: ImageList, execute: Execute, warehouse: sa.Engine, tmp_path: Path, connected: RunningEmulator
 ) -> None:

@@ -88,6 +88,7 @@ def test_an_sts_that_is_away_for_a_moment_fails_no_image(
     assert emulator.stats()["by_action"]["AssumeRole"] > 4
 
 
+@pytest.mark.whole_runs
 def test_a_role_that_may_not_be_assumed_stops_the_run_with_advice(
     execute: Execute,
     start_label_emulator: Start,
@@ -156,6 +157,7 @@ def meanwhile(*steps: tuple[Callable[[], bool], Callable[[], None]]) -> Iterator
         thread.join()
 
 
+@pytest.mark.whole_runs
 @pytest.mark.parametrize("refusals", [0, 1, 3], ids=["in time", "with the first refusal", "late"])
 def test_keys_that_are_replaced_during_a_run_fail_no_image(
     execute: Execute,
@@ -199,6 +201,7 @@ def count_lookups(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return lookups
 
 
+@pytest.mark.whole_runs
 def test_keys_that_nobody_replaces_stop_the_run_and_fail_no_image(
     execute: Execute,
     start_label_emulator: Start,
@@ -244,6 +247,7 @@ def test_permanent_keys_that_were_replaced_assume_the_role_as_well(
     assert statuses(permits) == ["recognized"] * 30
 
 
+@pytest.mark.whole_runs
 def test_no_secret_of_a_role_is_logged(
     execute: Execute,
     start_label_emulator: Start,

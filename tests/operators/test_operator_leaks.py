@@ -577,6 +577,7 @@ QUICK = (
 )
 
 
+@pytest.mark.whole_runs
 @pytest.mark.parametrize(
     "case",
     [pytest.param(case, marks=() if case in QUICK else pytest.mark.slow) for case in CASES],

@@ -314,6 +314,7 @@ def test_a_bad_value_that_fails_mondays_run_keeps_no_later_run_from_its_file(
     assert connected.stats()["calls"] == 5
 
 
+@pytest.mark.whole_runs
 def test_an_image_to_retry_with_a_bad_value_fails_no_later_run(
     spread: Callable[..., list[Specimen]],
     run_of: Callable[..., dict[str, Any]],
@@ -331,6 +332,7 @@ def test_an_image_to_retry_with_a_bad_value_fails_no_later_run(
     assert "earlier runs left cannot be read, and stays unfinished: key 'k000'" in caplog.text
 
 
+@pytest.mark.whole_runs
 def test_images_that_fail_in_every_run_keep_no_later_run_from_its_own(
     spread: Callable[..., list[Specimen]],
     run_of: Callable[..., dict[str, Any]],
@@ -368,6 +370,7 @@ def query_of(condition: str) -> ImageQuery:
     )
 
 
+@pytest.mark.whole_runs
 def test_a_file_holds_the_rows_of_its_own_query_though_another_task_reads_the_same_list(
     image_list: ImageList,
     run_of: Callable[..., dict[str, Any]],

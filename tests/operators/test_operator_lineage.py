@@ -43,6 +43,7 @@ def lineage_of(task: BaseOperator, *, failed: bool = False) -> Any:
     }
 
 
+@pytest.mark.whole_runs
 def test_a_run_leads_from_its_list_to_its_targets(
     connected: RunningEmulator, image_list: ImageList, operator: NewOperator, tmp_path: Path
 ) -> None:
@@ -95,6 +96,7 @@ def test_a_query_names_no_input(
     assert (told["inputs"], len(told["outputs"])) == ([], 1)
 
 
+@pytest.mark.whole_runs
 def test_a_plan_has_no_lineage(
     connected: RunningEmulator, image_list: ImageList, operator: NewOperator
 ) -> None:
@@ -129,6 +131,7 @@ def named(found: Any) -> tuple[list[str], dict[str, int]]:
     }
 
 
+@pytest.mark.whole_runs
 def test_a_rebuild_leads_from_list_and_ledger_to_the_result(
     connected: RunningEmulator, image_list: ImageList, operator: NewOperator
 ) -> None:
@@ -152,6 +155,7 @@ def test_a_rebuild_that_fails_before_it_begins_has_no_lineage(
     assert lineage_of(task, failed=True) is None
 
 
+@pytest.mark.whole_runs
 def test_an_erasure_leads_from_the_ledger_to_the_rows_that_it_has_changed(
     connected: RunningEmulator, image_list: ImageList, operator: NewOperator
 ) -> None:
@@ -163,6 +167,7 @@ def test_an_erasure_leads_from_the_ledger_to_the_rows_that_it_has_changed(
     assert ("public.permit_ocr_answers" in inputs, outputs) == (True, {"public.permits": 1})
 
 
+@pytest.mark.whole_runs
 def test_an_update_of_analytics_leads_from_result_and_ledger_to_its_tables(
     connected: RunningEmulator, image_list: ImageList, operator: NewOperator
 ) -> None:
@@ -178,6 +183,7 @@ def test_an_update_of_analytics_leads_from_result_and_ledger_to_its_tables(
     assert "cost_micros" in {field["name"] for field in found["outputs"][0]["facets"]["schema"]["fields"]}
 
 
+@pytest.mark.whole_runs
 def test_a_review_with_nothing_to_ask_has_the_lineage_of_what_it_has_delivered(
     connected: RunningEmulator, image_list: ImageList, operator: NewOperator
 ) -> None:

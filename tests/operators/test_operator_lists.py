@@ -98,6 +98,7 @@ def test_a_full_table_and_an_empty_ledger_are_refused_before_the_first_call(
     assert connected.stats()["calls"] == 3
 
 
+@pytest.mark.whole_runs
 def test_another_ledger_for_a_full_table_is_refused_before_the_first_call(
     try_task: Try, connected: RunningEmulator, image_list: ImageList
 ) -> None:
@@ -119,6 +120,7 @@ def renamed_connection(
     return "lake"
 
 
+@pytest.mark.whole_runs
 @pytest.mark.parametrize(
     ("table", "conn_id"),
     [
@@ -147,6 +149,7 @@ def test_a_target_under_a_new_name_is_refused_before_the_first_call(
     assert connected.stats()["calls"] == 3
 
 
+@pytest.mark.whole_runs
 @pytest.mark.usefixtures("renamed_connection")
 def test_a_list_under_a_new_connection_is_refused_before_the_first_call(
     try_task: Try, connected: RunningEmulator, image_list: ImageList
@@ -161,6 +164,7 @@ def test_a_list_under_a_new_connection_is_refused_before_the_first_call(
     assert connected.stats()["calls"] == 3
 
 
+@pytest.mark.whole_runs
 @pytest.mark.usefixtures("two_lists")
 def test_a_second_list_into_one_table_is_refused_before_the_first_call(
     try_task: Try, connected: RunningEmulator
@@ -173,6 +177,7 @@ def test_a_second_list_into_one_table_is_refused_before_the_first_call(
     assert connected.stats()["calls"] == 10
 
 
+@pytest.mark.whole_runs
 @pytest.mark.usefixtures("two_lists")
 @pytest.mark.parametrize(
     "named",
@@ -194,6 +199,7 @@ def test_a_second_list_into_one_table_under_another_spelling_is_refused_before_t
     assert connected.stats()["calls"] == 10
 
 
+@pytest.mark.whole_runs
 def test_a_target_under_another_spelling_stays_the_list_s_own(
     try_task: Try, connected: RunningEmulator, image_list: ImageList, warehouse: sa.Engine
 ) -> None:
@@ -208,6 +214,7 @@ def test_a_target_under_another_spelling_stays_the_list_s_own(
     assert targets == ["warehouse:public.permits"]
 
 
+@pytest.mark.whole_runs
 def test_a_target_that_moves_with_its_list_named_is_filled_without_a_call(
     try_task: Try, connected: RunningEmulator, image_list: ImageList, warehouse: sa.Engine
 ) -> None:
@@ -223,6 +230,7 @@ def test_a_target_that_moves_with_its_list_named_is_filled_without_a_call(
     assert connected.stats()["calls"] == 3
 
 
+@pytest.mark.whole_runs
 def test_a_ledger_that_is_older_than_its_target_is_refused_before_the_first_call(
     try_task: Try, connected: RunningEmulator, image_list: ImageList, warehouse: sa.Engine
 ) -> None:
@@ -241,6 +249,7 @@ def test_a_ledger_that_is_older_than_its_target_is_refused_before_the_first_call
     assert connected.stats()["calls"] == 6
 
 
+@pytest.mark.whole_runs
 @pytest.mark.parametrize(
     ("statement", "message"),
     [

@@ -11,6 +11,7 @@ from airflow_provider_permitocr.emulator.running import RunningEmulator
 from tests.operators.conftest import ImageList
 
 
+@pytest.mark.whole_runs
 def test_a_task_sends_its_metrics_under_its_names(
     connected: RunningEmulator,
     image_list: ImageList,

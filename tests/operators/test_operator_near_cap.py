@@ -28,6 +28,7 @@ def try_capped(try_task: Try, called: list[dict[str, Any]]) -> Try:
     return lambda *args, **more: try_task(*args, ledger=LEDGER, on_budget_callback=note, **more)
 
 
+@pytest.mark.whole_runs
 def test_the_day_is_told_once_over_all_runs(
     try_capped: Try, connected: RunningEmulator, image_list: ImageList, called: list[dict[str, Any]]
 ) -> None:
@@ -40,6 +41,7 @@ def test_the_day_is_told_once_over_all_runs(
     ]
 
 
+@pytest.mark.whole_runs
 def test_a_run_is_told_once(
     try_capped: Try,
     connected: RunningEmulator,
@@ -53,6 +55,7 @@ def test_a_run_is_told_once(
     assert "80% of max_calls are used: 4 of 5 calls" in caplog.text
 
 
+@pytest.mark.whole_runs
 def test_nobody_is_told_below_that_share(
     try_capped: Try, connected: RunningEmulator, image_list: ImageList, called: list[dict[str, Any]]
 ) -> None:

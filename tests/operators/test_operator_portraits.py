@@ -49,6 +49,7 @@ def answers_of(warehouse: sa.Engine) -> list[dict[str, Any]]:
         return [json.loads(answer) for (answer,) in found]
 
 
+@pytest.mark.whole_runs
 def test_a_row_has_the_path_of_its_portrait_and_nothing_else_keeps_it(
     image_list: ImageList,
     execute: Execute,
@@ -83,6 +84,7 @@ def test_a_name_tells_nothing_of_the_image_its_key_or_its_call(
     assert name not in json.dumps({**row, "profile": None}, default=str)
 
 
+@pytest.mark.whole_runs
 def test_portraits_are_not_asked_for_by_default(
     image_list: ImageList, execute: Execute, permits: Rows, warehouse: sa.Engine, connected: RunningEmulator
 ) -> None:
@@ -101,6 +103,7 @@ def test_base64_is_in_the_table_where_that_is_asked_for(
     assert base64.b64decode(str(row["profile"])).startswith(b"\xff\xd8\xff")
 
 
+@pytest.mark.whole_runs
 def test_tables_and_files_have_the_same_path(
     image_list: ImageList,
     execute: Execute,
@@ -117,6 +120,7 @@ def test_tables_and_files_have_the_same_path(
     assert len(list(folder.iterdir())) == 2
 
 
+@pytest.mark.whole_runs
 def test_a_folder_that_comes_later_takes_the_portraits_that_the_ledger_has(
     image_list: ImageList,
     execute: Execute,
@@ -133,6 +137,7 @@ def test_a_folder_that_comes_later_takes_the_portraits_that_the_ledger_has(
     assert connected.stats()["calls"] == 2
 
 
+@pytest.mark.whole_runs
 def test_the_same_picture_has_one_portrait(
     image_list: ImageList,
     execute: Execute,
@@ -158,6 +163,7 @@ def test_a_folder_that_is_not_there_is_named_before_the_first_call(
     assert connected.stats()["calls"] == 0
 
 
+@pytest.mark.whole_runs
 def test_a_store_that_is_down_costs_no_call_twice_and_no_portrait(
     image_list: ImageList,
     execute: Execute,
@@ -182,6 +188,7 @@ def test_a_store_that_is_down_costs_no_call_twice_and_no_portrait(
     assert connected.stats()["calls"] == 2
 
 
+@pytest.mark.whole_runs
 @pytest.mark.parametrize("as_column", [False, True], ids=["folder", "column"])
 def test_a_portrait_that_names_a_file_of_somebody_else_never_has_it_deleted(
     image_list: ImageList,
@@ -209,6 +216,7 @@ def test_a_portrait_that_names_a_file_of_somebody_else_never_has_it_deleted(
     assert somebodys.exists()
 
 
+@pytest.mark.whole_runs
 def test_a_table_that_was_taken_over_has_nothing_but_portraits_deleted(
     image_list: ImageList,
     operator: Callable[..., MainlandPermitOcrOperator],

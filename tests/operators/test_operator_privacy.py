@@ -82,6 +82,7 @@ def of(text: Any) -> str:
     return pseudonym(str(text), key=HMAC_KEY.encode())
 
 
+@pytest.mark.whole_runs
 def test_numbers_are_pseudonyms_and_names_masked_in_ledger_table_and_file(
     image_list: ImageList,
     execute: Execute,
@@ -103,6 +104,7 @@ def test_numbers_are_pseudonyms_and_names_masked_in_ledger_table_and_file(
     assert connected.stats()["calls"] == 3
 
 
+@pytest.mark.whole_runs
 def test_without_a_policy_the_same_search_finds_people(
     image_list: ImageList, execute: Execute, warehouse: sa.Engine, connected: RunningEmulator
 ) -> None:
@@ -129,6 +131,7 @@ def test_a_journal_holds_nothing_that_the_policy_hides(
     assert shown_in(written, specimens) == []
 
 
+@pytest.mark.whole_runs
 def test_a_policy_that_comes_later_hides_what_is_delivered_from_then_on_without_a_call(
     image_list: ImageList, execute: Execute, warehouse: sa.Engine, connected: RunningEmulator
 ) -> None:
@@ -144,6 +147,7 @@ def test_a_policy_that_comes_later_hides_what_is_delivered_from_then_on_without_
     assert shown_in(json.dumps([dict(row) for row in rows], default=str), specimens) == []
 
 
+@pytest.mark.whole_runs
 def test_a_later_field_cannot_be_read_from_what_a_policy_has_kept_and_the_rebuild_says_so(
     image_list: ImageList,
     execute: Execute,
@@ -163,6 +167,7 @@ def test_a_later_field_cannot_be_read_from_what_a_policy_has_kept_and_the_rebuil
     }
 
 
+@pytest.mark.whole_runs
 def test_a_table_that_is_adopted_keeps_its_pseudonyms(
     image_list: ImageList,
     execute: Execute,
@@ -185,6 +190,7 @@ def test_a_table_that_is_adopted_keeps_its_pseudonyms(
     assert after["number"] == of(specimens[0].fields["Number"])
 
 
+@pytest.mark.whole_runs
 def test_copied_columns_are_hidden_in_ledger_and_table(
     image_list: ImageList, execute: Execute, permits: Rows, warehouse: sa.Engine, connected: RunningEmulator
 ) -> None:
@@ -199,6 +205,7 @@ def test_copied_columns_are_hidden_in_ledger_and_table(
     assert "C98765432" not in everything_in(warehouse)
 
 
+@pytest.mark.whole_runs
 @pytest.mark.usefixtures("connected")
 def test_of_a_copied_day_its_year_is_left_in_the_table(
     image_list: ImageList, execute: Execute, permits: Rows, warehouse: sa.Engine
@@ -217,6 +224,7 @@ def test_of_a_copied_day_its_year_is_left_in_the_table(
     assert (row["born"], row["seen"]) == (date(1986, 1, 1), date(2024, 1, 1))
 
 
+@pytest.mark.whole_runs
 @pytest.mark.usefixtures("connected")
 def test_a_hash_in_the_image_list_does_not_pass_for_a_pseudonym(
     image_list: ImageList, execute: Execute, permits: Rows, warehouse: sa.Engine
@@ -276,6 +284,7 @@ def test_columns_of_a_row_that_go_along_are_hidden(front: Specimen) -> None:
     assert record["claimed"] == of("C98765432")
 
 
+@pytest.mark.whole_runs
 def test_nobody_is_found_again_in_a_table_for_analytics(
     draw: Callable[..., Specimen], connected: RunningEmulator
 ) -> None:

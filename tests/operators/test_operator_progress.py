@@ -42,6 +42,7 @@ def run(operator: MainlandPermitOcrOperator, instance: Instance, store: Store | 
     return operator.execute(context if store is None else context | {"task_state_store": store})
 
 
+@pytest.mark.whole_runs
 def test_a_task_pushes_its_progress_and_what_the_ledger_adds_up(
     operator: NewOperator, connected: RunningEmulator, image_list: ImageList
 ) -> None:
@@ -67,6 +68,7 @@ def test_a_task_pushes_its_progress_and_what_the_ledger_adds_up(
     assert "/no/such" not in said
 
 
+@pytest.mark.whole_runs
 def test_progress_is_pushed_beside_the_run_and_not_by_it(
     operator: NewOperator, connected: RunningEmulator, image_list: ImageList
 ) -> None:
@@ -76,6 +78,7 @@ def test_progress_is_pushed_beside_the_run_and_not_by_it(
     assert instance.threads == {"permitocr-progress"}
 
 
+@pytest.mark.whole_runs
 def test_a_task_whose_progress_cannot_be_pushed_succeeds(
     operator: NewOperator,
     connected: RunningEmulator,
@@ -94,6 +97,7 @@ class Store(dict[str, Any]):
         self[key] = json.loads(json.dumps(value))
 
 
+@pytest.mark.whole_runs
 def test_the_last_record_of_a_try_that_failed_outlives_it(
     operator: NewOperator, connected: RunningEmulator, image_list: ImageList
 ) -> None:
@@ -107,6 +111,7 @@ def test_the_last_record_of_a_try_that_failed_outlives_it(
     assert store["permitocr_progress"]["caps"]["reached"] == "day"
 
 
+@pytest.mark.whole_runs
 def test_a_try_that_succeeds_leaves_nothing_in_the_state_store(
     operator: NewOperator, connected: RunningEmulator, image_list: ImageList
 ) -> None:
@@ -116,6 +121,7 @@ def test_a_try_that_succeeds_leaves_nothing_in_the_state_store(
     assert store == {}
 
 
+@pytest.mark.whole_runs
 def test_a_task_that_only_plans_or_rebuilds_pushes_nothing(
     operator: NewOperator, connected: RunningEmulator, image_list: ImageList
 ) -> None:
@@ -127,6 +133,7 @@ def test_a_task_that_only_plans_or_rebuilds_pushes_nothing(
         assert instance.pushed == []
 
 
+@pytest.mark.whole_runs
 def test_a_subclass_has_the_button_while_it_runs_which_airflow_looks_up_in_xcom(
     connected: RunningEmulator, image_list: ImageList, operator: NewOperator
 ) -> None:

@@ -72,6 +72,7 @@ def flags(row: dict[str, Any]) -> list[str]:
     return [flag for flag in json.loads(row["quality_flags"]) if flag not in OF_TODAY]
 
 
+@pytest.mark.whole_runs
 def test_a_row_has_flags_codes_and_the_size_of_its_picture(
     image_list: ImageList, execute: Execute, permits: Rows
 ) -> None:
@@ -88,6 +89,7 @@ def test_a_row_has_flags_codes_and_the_size_of_its_picture(
     assert 200 < row["image_height"] < 480
 
 
+@pytest.mark.whole_runs
 def test_an_image_without_an_answer_is_not_examined(
     image_list: ImageList, execute: Execute, permits: Rows
 ) -> None:
@@ -98,6 +100,7 @@ def test_an_image_without_an_answer_is_not_examined(
     assert [row[name] for name in QUALITY_COLUMNS] == [None] * 4
 
 
+@pytest.mark.whole_runs
 def test_numbers_are_compared_with_what_the_applicant_typed(
     claims: Callable[[dict[str, str]], list[Specimen]],
     image_list: ImageList,
@@ -115,6 +118,7 @@ def test_numbers_are_compared_with_what_the_applicant_typed(
     assert rows["k001", "FRONT"]["is_doubtful"] is True
 
 
+@pytest.mark.whole_runs
 def test_a_policy_hides_values_and_leaves_what_was_found_about_them(
     claims: Callable[[dict[str, str]], list[Specimen]],
     execute: Execute,
@@ -134,6 +138,7 @@ def test_a_policy_hides_values_and_leaves_what_was_found_about_them(
     assert not [answer for answer in kept if "H0000" in answer]
 
 
+@pytest.mark.whole_runs
 def test_a_policy_may_drop_what_was_found_and_the_kind(
     image_list: ImageList, execute: Execute, permits: Rows, warehouse: sa.Engine
 ) -> None:
@@ -145,6 +150,7 @@ def test_a_policy_may_drop_what_was_found_and_the_kind(
         assert connection.execute(sa.text("SELECT permit_kind FROM permit_ocr_calls")).scalar_one() is None
 
 
+@pytest.mark.whole_runs
 def test_a_rebuild_raises_the_flags_of_the_day_of_the_answer(
     claims: Callable[[dict[str, str]], list[Specimen]],
     execute: Execute,
@@ -160,6 +166,7 @@ def test_a_rebuild_raises_the_flags_of_the_day_of_the_answer(
     assert permits() == before
 
 
+@pytest.mark.whole_runs
 def test_a_rule_that_is_left_out_raises_no_flag_after_a_rebuild(
     claims: Callable[[dict[str, str]], list[Specimen]],
     execute: Execute,
@@ -192,6 +199,7 @@ def test_an_identical_image_is_compared_with_its_own_applicant(
     assert rows["copy", "FRONT"]["declared_differs"] is True
 
 
+@pytest.mark.whole_runs
 def test_the_ledger_says_which_kind_each_call_was_for(
     image_list: ImageList,
     execute: Execute,

@@ -63,6 +63,7 @@ def test_an_image_is_redone_that_meets_all_that_is_said(
     assert try_task("run-2", try_number=2, redo=redo)["calls"] == 0  # whatever before says
 
 
+@pytest.mark.whole_runs
 def test_the_old_answer_stays_while_the_image_cannot_be_read_and_it_is_redone_later(
     try_task: TryTask,
     image_list: ImageList,
@@ -89,6 +90,7 @@ def test_the_old_answer_stays_while_the_image_cannot_be_read_and_it_is_redone_la
     assert permits()["k000", "FRONT"]["attempt_status"] == "recognized"
 
 
+@pytest.mark.whole_runs
 def test_a_copy_that_is_redone_takes_no_answer_of_the_same_picture(
     try_task: TryTask, image_list: ImageList, connected: RunningEmulator, permits: Permits, tmp_path: Any
 ) -> None:
@@ -99,6 +101,7 @@ def test_a_copy_that_is_redone_takes_no_answer_of_the_same_picture(
     assert permits()[copy]["reused_from"] is None
 
 
+@pytest.mark.whole_runs
 def test_what_is_redone_counts_in_the_caps_and_the_rest_is_redone_by_the_next_run(
     try_task: TryTask, image_list: ImageList, connected: RunningEmulator
 ) -> None:
@@ -109,6 +112,7 @@ def test_what_is_redone_counts_in_the_caps_and_the_rest_is_redone_by_the_next_ru
     assert (capped["calls"], try_task("run-3", ledger=LEDGER)["calls"]) == (3, 1)
 
 
+@pytest.mark.whole_runs
 def test_in_a_schedule_it_has_to_be_said_which_calls_are_too_old(
     operator: Callable[..., Any], image_list: ImageList, connected: RunningEmulator
 ) -> None:

@@ -18,6 +18,7 @@ Rows = Callable[[], dict[tuple[str, str], dict[str, Any]]]
 Execute = Callable[..., dict[str, Any]]
 
 
+@pytest.mark.whole_runs
 def test_image_whose_change_time_is_infinity_is_paid_for_once(
     execute: Execute, connected: RunningEmulator, image_list: ImageList, warehouse: sa.Engine, permits: Rows
 ) -> None:
@@ -53,6 +54,7 @@ def broken_list(
             connection.exec_driver_sql(f"INSERT INTO scans VALUES ({marks})", row)
 
 
+@pytest.mark.whole_runs
 @pytest.mark.usefixtures("broken_list", "connected")
 def test_text_that_is_not_utf8_ends_its_own_row_and_shows_nowhere(
     execute: Execute, permits: Rows, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]

@@ -65,6 +65,7 @@ def test_views_and_tables_say_what_a_run_did(
     assert done["rows"] == len(costs) + 1
 
 
+@pytest.mark.whole_runs
 def test_second_run_changes_no_view_and_doubles_no_row(
     image_list: Callable[..., Any], execute: Execute, warehouse: sa.Engine
 ) -> None:
@@ -75,6 +76,7 @@ def test_second_run_changes_no_view_and_doubles_no_row(
     assert sum(each["calls"] for each in _rows(warehouse, "permits_cost_by_day")) == 1
 
 
+@pytest.mark.whole_runs
 def test_report_is_one_page_and_one_picture_without_anybody(
     image_list: Callable[..., Any], execute: Execute, warehouse: sa.Engine, tmp_path: Path
 ) -> None:
@@ -98,6 +100,7 @@ def test_report_is_one_page_and_one_picture_without_anybody(
     assert oct(page.stat().st_mode)[-3:] == "600"
 
 
+@pytest.mark.whole_runs
 def test_xcom_holds_counts_alone(image_list: Callable[..., Any], execute: Execute, tmp_path: Path) -> None:
     image_list(1)
     execute()
@@ -114,6 +117,7 @@ def test_first_run_that_is_yet_to_come_is_said_to_be_missing(warehouse: sa.Engin
     assert sa.inspect(warehouse).get_view_names() == []
 
 
+@pytest.mark.whole_runs
 def test_ledger_of_another_table_is_refused_before_any_view_is_made(
     image_list: Callable[..., Any], execute: Execute, warehouse: sa.Engine
 ) -> None:
@@ -128,6 +132,7 @@ def test_ledger_of_another_table_is_refused_before_any_view_is_made(
     assert sa.inspect(warehouse).get_view_names() == []
 
 
+@pytest.mark.whole_runs
 @pytest.mark.parametrize("name", ["permits_failures", "permits_cost_by_day", "permits_documents"])
 @pytest.mark.parametrize("kind", ["TABLE {} (day date)", "VIEW {} AS SELECT 1 AS day"])
 def test_name_that_is_taken_is_refused_before_any_view_is_made(
@@ -152,6 +157,7 @@ def test_report_without_its_place_is_refused_before_any_view_is_made(
     assert sa.inspect(warehouse).get_view_names() == []
 
 
+@pytest.mark.whole_runs
 def test_report_without_matplotlib_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, image_list: Callable[..., Any], execute: Execute
 ) -> None:

@@ -169,6 +169,7 @@ def test_decisions_reach_every_target_without_a_call_and_readings_stay(
     assert not any(each.fields["Number"] in kept or each.fields["Name"] in kept for each in people)
 
 
+@pytest.mark.whole_runs
 def test_files_have_decisions_when_they_are_next_written(
     image_list: ImageList,
     operator: NewOperator,
@@ -188,6 +189,7 @@ def test_files_have_decisions_when_they_are_next_written(
     assert "confirmed" in file.read_text(encoding="utf-8")
 
 
+@pytest.mark.whole_runs
 def test_one_button_takes_empty_rows_for_right_but_none_that_could_not_be_read(
     recognized: RunningEmulator, operator: NewOperator, airflow: Airflow, permits: Rows
 ) -> None:
@@ -200,6 +202,7 @@ def test_one_button_takes_empty_rows_for_right_but_none_that_could_not_be_read(
     assert statuses == ["confirmed", "rejected", None, "confirmed"]
 
 
+@pytest.mark.whole_runs
 def test_the_form_names_the_fields_of_the_sides_that_it_asks_about(
     recognized: RunningEmulator, operator: NewOperator, airflow: Airflow
 ) -> None:
@@ -210,6 +213,7 @@ def test_the_form_names_the_fields_of_the_sides_that_it_asks_about(
     assert "back_name" not in body
 
 
+@pytest.mark.whole_runs
 def test_a_decision_about_an_image_that_was_erased_meanwhile_is_refused_and_forgotten(
     recognized: RunningEmulator,
     operator: NewOperator,
@@ -230,6 +234,7 @@ def test_a_decision_about_an_image_that_was_erased_meanwhile_is_refused_and_forg
     assert TYPED not in everything_in(warehouse)
 
 
+@pytest.mark.whole_runs
 def test_what_airflow_keeps_of_a_question_is_keys_and_flags(
     recognized: RunningEmulator, operator: NewOperator, airflow: Airflow, permits: Rows
 ) -> None:
@@ -247,6 +252,7 @@ def test_what_airflow_keeps_of_a_question_is_keys_and_flags(
     assert all(number in detail for number in numbers)
 
 
+@pytest.mark.whole_runs
 @pytest.mark.parametrize("number", [2, 3])
 def test_mapped_tasks_never_ask_about_the_same_reading(
     recognized: RunningEmulator, operator: NewOperator, airflow: Airflow, number: int
@@ -263,6 +269,7 @@ def test_mapped_tasks_never_ask_about_the_same_reading(
     assert sorted(asked) == [f"k00{each} FRONT" for each in range(4)]
 
 
+@pytest.mark.whole_runs
 @pytest.mark.parametrize(("state", "is_asked"), [("awaiting_input", False), (None, False), ("failed", True)])
 def test_a_later_run_asks_only_about_what_no_waiting_question_has(
     recognized: RunningEmulator,
@@ -280,6 +287,7 @@ def test_a_later_run_asks_only_about_what_no_waiting_question_has(
         assert task.execute(context)["asked"] == 0
 
 
+@pytest.mark.whole_runs
 def test_a_task_that_is_cleared_asks_the_same_and_once_answered_nothing(
     recognized: RunningEmulator, operator: NewOperator, airflow: Airflow
 ) -> None:
@@ -298,6 +306,7 @@ def test_a_policy_that_drops_flags_is_said_to_leave_nothing_to_ask_about(
         review(operator(privacy="analytics")).execute(airflow.context())
 
 
+@pytest.mark.whole_runs
 def test_a_dag_run_that_was_deleted_and_made_again_asks_anew(
     recognized: RunningEmulator, operator: NewOperator, airflow: Airflow
 ) -> None:
@@ -308,6 +317,7 @@ def test_a_dag_run_that_was_deleted_and_made_again_asks_anew(
     assert not set(again.values()) & set(before.values())
 
 
+@pytest.mark.whole_runs
 def test_a_question_that_nobody_answers_leaves_readings_to_the_next(
     recognized: RunningEmulator, operator: NewOperator, airflow: Airflow
 ) -> None:
@@ -323,6 +333,7 @@ def test_a_question_that_nobody_answers_leaves_readings_to_the_next(
     assert len(ask(review(operator()), airflow, airflow.context("run-3"))) == 4
 
 
+@pytest.mark.whole_runs
 def test_an_answer_waits_for_a_ledger_that_is_down(
     recognized: RunningEmulator,
     operator: NewOperator,
@@ -344,6 +355,7 @@ def test_an_answer_waits_for_a_ledger_that_is_down(
     assert {row["review_status"] for row in permits().values()} == {"confirmed"}
 
 
+@pytest.mark.whole_runs
 def test_decisions_are_kept_while_a_target_is_down_and_brought_by_a_further_try(
     recognized: RunningEmulator,
     operator: NewOperator,
@@ -367,6 +379,7 @@ def test_decisions_are_kept_while_a_target_is_down_and_brought_by_a_further_try(
     assert {row["review_status"] for row in permits().values()} == {"confirmed"}
 
 
+@pytest.mark.whole_runs
 def test_nothing_of_a_person_is_left_of_reviews_after_an_erasure(
     recognized: RunningEmulator,
     operator: NewOperator,
@@ -388,6 +401,7 @@ def test_nothing_of_a_person_is_left_of_reviews_after_an_erasure(
         assert connection.execute(sa.text("SELECT count(*) FROM permit_ocr_reviews")).scalar_one() == 0
 
 
+@pytest.mark.whole_runs
 @pytest.mark.parametrize(
     "event",
     [

@@ -159,6 +159,7 @@ def test_many_texts_are_cleaned_each_by_itself(texts: list[str | None]) -> None:
     assert list(clean_texts(texts)) == [None if text is None else clean_text(text) for text in texts]
 
 
+@pytest.mark.slow
 @given(answers)
 def test_any_answer_becomes_exactly_the_columns_in_their_types(answer: dict[str, Any]) -> None:
     record = flatten(answer)
@@ -178,6 +179,7 @@ def test_a_number_keeps_every_digit(number: str) -> None:
     assert flatten({"Number": number})["number"] == number
 
 
+@pytest.mark.slow
 @given(answers)
 def test_the_raw_text_stays_beside_the_date(answer: dict[str, Any]) -> None:
     record = flatten(answer)

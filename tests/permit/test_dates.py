@@ -55,6 +55,7 @@ def test_no_text_whatever_is_an_error(text: str) -> None:
     parse_period(text)
 
 
+@pytest.mark.slow
 @given(no_digits)
 def test_text_without_digits_is_no_date(text: str) -> None:
     assert parse_date(text) is None

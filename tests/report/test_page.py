@@ -73,6 +73,7 @@ class _Texts(HTMLParser):
         self.texts.append(data)
 
 
+@pytest.mark.slow
 def test_page_says_its_day_and_what_it_covers_and_has_the_numbers_beside_the_pictures() -> None:
     texts = " ".join(_Texts(page(_figures(), "Permits <1>")).texts)
     assert "Permits <1>" in texts
@@ -84,6 +85,7 @@ def test_page_says_its_day_and_what_it_covers_and_has_the_numbers_beside_the_pic
     assert "Not in the cost, as their billing is unknown: 3. 10 billed calls have no price." in texts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("figures", [_figures(), EMPTY], ids=["filled", "empty"])
 def test_page_is_well_formed_and_loads_nothing(figures: Figures) -> None:
     html = page(figures, "Permits")
@@ -96,6 +98,7 @@ def test_page_is_well_formed_and_loads_nothing(figures: Figures) -> None:
     assert not any(f"#{each}" in html for each in shared)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("figures", [_figures(), EMPTY], ids=["filled", "empty"])
 def test_poster_is_a_picture_of_readable_size(figures: Figures) -> None:
     png = poster(figures, "Permits")

@@ -86,6 +86,7 @@ def test_missing_key_is_refused_without_the_row(
     _assert_private(_told_by_refused_write(target, frame))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("database", ["psycopg", "psycopg2"], indirect=True)
 def test_key_longer_than_an_index_takes_is_refused_without_the_row(
     target: SqlResultTarget, frame_of: FrameOf

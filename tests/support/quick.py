@@ -1,4 +1,4 @@
-"""Which tests `--quick` runs: those not marked slow, each on one database of those it runs on."""
+"""Which tests `--quick` runs: those that take a moment, each on one database of those it runs on."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import pytest
 
 #: All tests that were collected, before any was left out.
 COLLECTED: Final = pytest.StashKey[tuple[pytest.Item, ...]]()
+#: Marks of tests that take longer than a moment.
+LONG: Final = ("slow", "whole_runs")
 #: A database or a driver, by its name in the tests' parameters, and the one that stands for it where a test
 #: runs on both with all else equal.
 STAND_INS: Final[Mapping[str, str]] = {
@@ -31,7 +33,7 @@ def quick_selection(items: Iterable[pytest.Item]) -> tuple[list[pytest.Item], li
     fast: list[pytest.Item] = []
     left_out: list[pytest.Item] = []
     for item in items:
-        (left_out if item.get_closest_marker("slow") else fast).append(item)
+        (left_out if any(map(item.get_closest_marker, LONG)) else fast).append(item)
     cases = {_case(item, _parameters(item)) for item in fast}
     selected: list[pytest.Item] = []
     for item in fast:

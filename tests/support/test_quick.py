@@ -24,6 +24,7 @@ def _whole_folders(items: Iterable[pytest.Item]) -> set[Path]:
     return {folder for folder in _folders(items) if files.issuperset(folder.glob("test_*.py"))}
 
 
+@pytest.mark.slow
 def test_every_folder_has_tests_in_a_quick_run(request: pytest.FixtureRequest) -> None:
     collected = request.config.stash[COLLECTED]
     selected, _ = quick_selection(collected)

@@ -45,6 +45,7 @@ def _signer(options: ClientOptions, timestamp: float) -> Signer:
     return Signer(options, clock=lambda: timestamp)
 
 
+@pytest.mark.slow
 @given(
     secret_id=_VISIBLE,
     secret_key=_VISIBLE,

@@ -78,6 +78,7 @@ def test_server_that_reads_for_ever_ends_with_the_calls_time(
     assert "the whole call took longer than 0.3 s" in error.message
 
 
+@pytest.mark.slow
 def test_slow_uplink_may_take_longer_than_connecting(raw_server: StartServer, connect: Connect) -> None:
     def read_slowly(connection: Any) -> None:
         connection.head()
@@ -90,6 +91,7 @@ def test_slow_uplink_may_take_longer_than_connecting(raw_server: StartServer, co
     assert post(connect(raw_server(read_slowly), connect_timeout=0.05), _LARGE) == b"ok"
 
 
+@pytest.mark.slow
 def test_time_limit_of_one_call_does_not_weigh_on_the_next(raw_server: StartServer, connect: Connect) -> None:
     def answer_late(connection: Any) -> None:
         while connection.request():

@@ -57,6 +57,7 @@ def account(set_connection: SetConnection) -> None:
     set_connection("tencentcloud_default", conn_type="tencentcloud", login="AKIDx", password="secret-word")
 
 
+@pytest.mark.slow
 def test_a_task_that_will_run_ends_with_status_0(
     check: Check,
     write_dag: WriteDag,

@@ -142,6 +142,7 @@ def test_a_sqlite_file_that_is_not_there_is_not_made(tmp_path: Path, set_connect
     assert not file.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("impatient")
 def test_a_database_that_cannot_be_reached_shows_no_password(set_connection: SetConnection) -> None:
     set_connection("lake", conn_type="postgres", host="127.0.0.1", port=1, login="a", password="secret-word")

@@ -142,6 +142,7 @@ def test_what_a_run_triggered_by_hand_would_have_is_the_default(plan: Plan, writ
     assert answer["tasks"][0]["plan"]["listed"] == 3
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("pictures", "connected")
 def test_the_shards_of_a_mapped_task_are_told_each_and_together(plan: Plan, write_dag: WriteDag) -> None:
     write_dag(
@@ -171,6 +172,7 @@ def test_the_shards_of_a_mapped_task_are_told_each_and_together(plan: Plan, writ
     assert [row[0] for row in rows] == ["1/3", "2/3", "3/3"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("pictures", "connected")
 def test_a_plan_is_printed_as_other_commands_print(plan: Plan, write_dag: WriteDag) -> None:
     write_dag(

@@ -106,6 +106,7 @@ def test_scenery_is_no_specified_card(engine: RapidOcrEngine) -> None:
     assert refused.value.code == "FailedOperation.ImageNoSpecifiedCard"
 
 
+@pytest.mark.slow
 def test_a_truncated_file_cannot_be_decoded(engine: RapidOcrEngine) -> None:
     with pytest.raises(ApiError) as refused:
         engine.read(draw_specimen(PermitKind.TAIWAN).image[:20_000], CardSide.FRONT, with_portrait=False)
@@ -132,6 +133,7 @@ def test_a_new_engine_loads_and_reads_without_a_network(monkeypatch: pytest.Monk
     assert engine.read(specimen.image, CardSide.BACK, with_portrait=False) == specimen.fields
 
 
+@pytest.mark.slow
 def test_the_engine_knows_nothing_of_labels_or_drawing() -> None:
     script = (
         "import sys; import airflow_provider_permitocr.emulator.engines.rapidocr; "

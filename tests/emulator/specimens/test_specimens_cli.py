@@ -9,6 +9,7 @@ from airflow_provider_permitocr.emulator.specimens import DRAWABLE, read_label
 from airflow_provider_permitocr.emulator.specimens.__main__ import main
 
 
+@pytest.mark.slow
 def test_images_and_their_truth_are_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "new" / "directory"
     assert main(["--out", str(out), "--count", "8", "--width", "480"]) == 0

@@ -241,6 +241,7 @@ def test_an_api_that_is_back_in_between_goes_on(caller: NewCaller) -> None:
     assert is_answered(caller(client).call(ROW, lambda: REQUEST), ANSWER)
 
 
+@pytest.mark.slow
 def test_many_rows_that_meet_an_unreachable_api_make_few_calls(stop: threading.Event) -> None:
     client = Unreachable(Decision.UNREACHABLE)
     pace = Pace(1000)
@@ -262,6 +263,7 @@ def test_many_rows_that_meet_an_unreachable_api_make_few_calls(stop: threading.E
     assert client.calls <= 16 + 7
 
 
+@pytest.mark.slow
 def test_an_unreachable_api_says_nothing_of_an_image(stop: threading.Event) -> None:
     client = Unreachable(Decision.UNREACHABLE)
     recognizer = Recognizer(

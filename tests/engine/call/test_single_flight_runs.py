@@ -121,6 +121,7 @@ def _run(
         return list(pool.map(recognize, rows))
 
 
+@pytest.mark.slow
 @given(
     pictures=st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from(CardSide)), max_size=60),
     scripts=st.dictionaries(

@@ -155,6 +155,7 @@ def test_what_comes_while_others_are_written_is_written_next(bench: Bench) -> No
     assert bench.table.written == [(["a"], [], []), (["b"], ["c" * 32], [])]
 
 
+@pytest.mark.slow
 def test_an_answer_that_waits_for_a_slow_exchange_is_in_the_journal_meanwhile(bench: Bench) -> None:
     bench.begin()
     first, second = bench.open("a"), bench.open("b")
@@ -395,6 +396,7 @@ def test_a_journal_that_is_full_for_a_moment_still_takes_all(bench: Bench) -> No
     assert comes_true(lambda: len(bench.journal.files.get("/journal/1", ())) == 2)
 
 
+@pytest.mark.slow
 def test_many_threads_are_all_served_and_every_close_is_written_once(bench: Bench) -> None:
     bench.new(gather_seconds=0.001)
     bench.begin()

@@ -110,6 +110,7 @@ def test_each_append_is_a_whole_line_on_the_disk_before_it_returns(
         assert file.read_bytes().endswith(b"}\n")
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2000))
 def test_a_line_that_was_cut_off_is_ignored_and_does_not_spoil_the_next(
     tmp_path_factory: pytest.TempPathFactory, cut: int
@@ -229,6 +230,7 @@ def test_threads_that_append_at_once_lose_no_line(tmp_path: Path) -> None:
     assert sorted(each.call_id for each in calls) == [closed(number).call_id for number in range(200)]
 
 
+@pytest.mark.slow
 def test_a_reader_never_removes_a_line_that_it_has_not_read(tmp_path: Path) -> None:
     """Its file is handed in and removed over and over while one appends to it."""
     writer, is_over = journal(tmp_path, "1"), threading.Event()
@@ -263,6 +265,7 @@ def _append_for_ever(folder: Path, told: Any) -> None:
         told.send(number)
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_loses_nothing_that_was_appended(tmp_path: Path) -> None:
     told, tells = spawned.Pipe(duplex=False)
     process: BaseProcess = spawned.Process(target=_append_for_ever, args=(tmp_path, tells))

@@ -17,6 +17,7 @@ from tests.support.recorded_runs import RecordedRun
 _STATIC = Path(airflow_provider_permitocr.__file__).parent / "plugins" / "static"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [3_600, pytest.param(86_400, marks=pytest.mark.slow)])
 def test_a_record_with_all_that_it_may_hold_takes_a_few_kilobytes(seconds: int) -> None:
     codes = {f"FailedOperation.{'Quite' * 8}Long{number}": number + 1 for number in range(200)}

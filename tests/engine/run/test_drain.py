@@ -164,6 +164,7 @@ class TracedStop(threading.Event):
         self._interrupter.begin()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_down", [False, True], ids=["ledger up", "ledger down"])
 @pytest.mark.parametrize(
     "second_after", [None, *(pytest.param(lines, marks=pytest.mark.slow) for lines in (1, 3, 17, 40))]

@@ -58,6 +58,7 @@ def test_every_item_has_its_result_exactly_once(items: list[int], max_in_flight:
     assert Counter(results) == Counter(item * 2 for item in items)
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(st.lists(st.booleans(), max_size=30), st.integers(1, 6))
 def test_items_given_up_yield_nothing_and_lose_no_other(kept: list[bool], max_in_flight: int) -> None:

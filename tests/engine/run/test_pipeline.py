@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,6 +29,7 @@ THROTTLED = CallError("RequestLimitExceeded", "slow down", Decision.THROTTLE)
 ENDINGS = {"recognized": None, "failed": NO_PERMIT, "retry": PASSING, "rejected": None}
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(st.lists(st.sampled_from(list(ENDINGS)), max_size=35), st.integers(1, 6), st.integers(1, 12))
 def test_every_row_ends_as_exactly_one_record(

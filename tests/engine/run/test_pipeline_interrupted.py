@@ -123,6 +123,7 @@ def test_a_stopped_run_does_not_wait_for_images_that_are_still_being_read(
     assert [whole for _, whole in bench.ledger.ended] == [False]
 
 
+@pytest.mark.slow
 def test_a_stopped_run_does_not_wait_for_rows_that_wait_for_a_place_to_read_their_image(
     bench: Bench, new_client: type[FakeClient]
 ) -> None:
@@ -168,6 +169,7 @@ def down() -> None:
     raise UnreachableError("Writing to the result table 'permits' failed: OperationalError")
 
 
+@pytest.mark.slow
 def test_calls_go_on_while_the_result_table_is_down_and_it_is_filled_later(
     bench: Bench, new_client: type[FakeClient]
 ) -> None:
@@ -183,6 +185,7 @@ def test_calls_go_on_while_the_result_table_is_down_and_it_is_filled_later(
     assert len(bench.statuses) == 100
 
 
+@pytest.mark.slow
 def test_a_result_table_that_stays_down_fails_the_run_and_the_next_one_fills_it_without_a_call(
     bench: Bench, new_client: type[FakeClient]
 ) -> None:

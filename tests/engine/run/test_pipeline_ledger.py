@@ -70,6 +70,7 @@ def test_what_is_rejected_without_a_call_is_no_call_in_the_ledger(bench: Bench, 
     assert (bench.statuses, ledger.intents) == ({"empty": "rejected"}, {})
 
 
+@pytest.mark.slow
 def test_at_the_cap_the_task_succeeds_and_the_rest_is_left(
     bench: Bench, ledger: FakeLedger, new_client: type[FakeClient], new_file: type[FakeFile]
 ) -> None:

@@ -68,6 +68,7 @@ def test_nothing_is_sent_while_the_ledger_is_down_and_the_run_goes_on_when_it_is
     assert "The ledger can be written again" in caplog.messages
 
 
+@pytest.mark.slow
 def test_after_patience_the_run_fails_naming_the_journal_and_the_next_run_hands_it_in(
     bench: Bench, ledger: FakeLedger, new_client: type[FakeClient]
 ) -> None:

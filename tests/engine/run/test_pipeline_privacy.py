@@ -36,6 +36,7 @@ def values_in(answer: dict[str, Any]) -> list[str]:
     return front + list(answer[BACK_FIELD].values())
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(fields, values)
 def test_log_lines_and_summary_hold_no_value_of_any_document_or_image(
@@ -63,6 +64,7 @@ def test_log_lines_and_summary_hold_no_value_of_any_document_or_image(
         assert value not in said
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(fields, values, st.sampled_from([Decision.ACCOUNT, Decision.REPAIR]))
 def test_an_error_of_the_run_holds_no_value_of_any_document_or_image(

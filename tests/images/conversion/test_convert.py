@@ -214,6 +214,7 @@ def test_a_tiff_with_a_thumbnail_is_one_picture(kind: dict[int, int], comes_firs
     assert looks_like(out, scene())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [b"iCCP", b"eXIf", b"pHYs"])
 def test_a_png_with_a_damaged_comment_is_shrunk(kind: bytes) -> None:
     image = saved(noisy(SIZE), "PNG", icc_profile=bytes(200), exif=with_location(), dpi=(300, 300))
@@ -262,6 +263,7 @@ def test_pdfs_from_many_threads_do_not_disturb_each_other() -> None:
     assert set(outs) == {converted(pdf)[0]}
 
 
+@pytest.mark.slow
 def test_an_oversized_image_loses_quality_before_pixels() -> None:
     size = (1600, 1100)
     image = saved(noisy(size), "JPEG", quality=98, subsampling=0)
@@ -273,6 +275,7 @@ def test_an_oversized_image_loses_quality_before_pixels() -> None:
     assert size[0] > sizes[2][0] > sizes[3][0] >= 1000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG"])
 def test_what_was_done_is_said_in_numbers(image_format: str) -> None:
     image = saved(noisy((2400, 1600)), image_format)
@@ -339,6 +342,7 @@ def test_a_completed_jpeg_must_fit_as_well() -> None:
     assert refusal(converted, cut, len(cut)).code == "ImageTooLarge"
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from(["PNG", "JPEG", "HEIC", "HEIF", "AVIF", "WEBP", "TIFF", "BMP", "GIF", "PDF"]),
     st.binary(max_size=400),
@@ -365,6 +369,7 @@ def test_a_damaged_file_is_refused_or_converted_and_nothing_else(image_format: s
             check_image(converter().shrink(bytes(damaged), inspected, ROOM)[0], "intl")
 
 
+@pytest.mark.slow
 def test_a_missing_package_is_named_with_the_extra_that_brings_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -103,6 +103,7 @@ def test_a_picture_that_does_not_fit_into_memory_is_rejected(converter: ImageCon
     assert convert(converter, bmp()) == "converted from BMP"
 
 
+@pytest.mark.slow
 def test_what_earlier_images_left_is_not_held_against_the_next(
     converter: ImageConverter, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,6 +25,7 @@ def test_images_come_over_one_kept_connection(downloader: NewDownloader, serve: 
     assert server.connections == 1
 
 
+@pytest.mark.slow
 def test_many_threads_share_connections_and_get_each_their_own_image(
     downloader: NewDownloader, serve: Serve
 ) -> None:

@@ -53,6 +53,7 @@ def test_answer_that_stops_ends_with_the_time(downloader: NewDownloader, raw_ser
     assert "longer than 0.2 s" in unavailable(downloader(fetch_seconds=0.2), url).message
 
 
+@pytest.mark.slow
 def test_time_is_for_all_redirects_together(downloader: NewDownloader, raw_server: Serve) -> None:
     asked = []
 
@@ -67,6 +68,7 @@ def test_time_is_for_all_redirects_together(downloader: NewDownloader, raw_serve
     assert len(asked) <= 3
 
 
+@pytest.mark.slow
 def test_time_of_one_image_does_not_weigh_on_the_next(downloader: NewDownloader, raw_server: Serve) -> None:
     def answer_late(connection: Any) -> None:
         while connection.request():

@@ -119,6 +119,7 @@ def test_wrong_certificate_does_not_tell_the_host(
     _assert_silent(all_logged())
 
 
+@pytest.mark.slow
 def test_any_url_is_answered_with_the_image_errors_that_become_rows(
     downloader: NewDownloader, environment: pytest.MonkeyPatch
 ) -> None:

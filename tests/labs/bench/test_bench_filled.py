@@ -37,18 +37,21 @@ def sqlite_file(dsn: str, elsewhere: str, tmp_path: Path) -> Path:
     return file
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("sqlite_file")
 def test_a_run_finds_nothing_to_do(dsn: str) -> None:
     summary = run_stubbed(dsn)
     assert (summary.listed, summary.skipped, summary.calls) == (ROWS, ROWS, 0)
 
 
+@pytest.mark.slow
 def test_a_run_over_a_list_elsewhere_finds_nothing_to_do(dsn: str, elsewhere: str, sqlite_file: Path) -> None:
     for source in (engine(elsewhere), engine(f"sqlite:///{sqlite_file}")):
         summary = run_stubbed(dsn, source=source)
         assert (summary.listed, summary.skipped, summary.calls) == (ROWS, ROWS, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("sqlite_file")
 def test_the_bare_sql_counts_what_a_run_would_call_for(dsn: str) -> None:
     with psycopg.connect(dsn) as connection:
@@ -58,11 +61,13 @@ def test_the_bare_sql_counts_what_a_run_would_call_for(dsn: str) -> None:
     assert run_stubbed(dsn).calls == 1
 
 
+@pytest.mark.slow
 def test_every_answer_can_be_delivered(dsn: str, capsys: pytest.CaptureFixture[str]) -> None:
     write_batches.main(dsn, "psycopg", str(ROWS), "1", "50")
     assert '"deliver": ' in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_calls_are_granted_in_a_full_ledger_and_in_an_empty_one(
     dsn: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -70,6 +75,7 @@ def test_calls_are_granted_in_a_full_ledger_and_in_an_empty_one(
     assert '"full": [' in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_filled_ledger_knows_its_images(dsn: str) -> None:
     database = engine(dsn)
     ledger = fill_ledger(database, ROWS, Ledger("other", conn_id="warehouse"))

@@ -66,6 +66,7 @@ def fill(dsn: str, *, odd_rows_are_refused: bool) -> None:
     database.dispose()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("odd_rows_are_refused", [False, True])
 def test_filled_tables_are_those_that_a_delivery_leaves(
     dsn: str, postgres: EmbeddedPostgres, postgres_database: str, odd_rows_are_refused: bool
@@ -107,6 +108,7 @@ def test_refused_rows_add_few_statements_to_a_run(dsn: str, capsys: pytest.Captu
     assert all(0 < run["statements"] - found["without"] <= 200 for run in found["cases"].values())
 
 
+@pytest.mark.slow
 def test_nobody_is_found_once_every_row_is_erased(dsn: str, capsys: pytest.CaptureFixture[str]) -> None:
     erase_rows.main(dsn, str(ROWS))
     found = seen(capsys)

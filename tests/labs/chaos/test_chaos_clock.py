@@ -3,6 +3,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 _PROGRAM = """
 import time
 from datetime import UTC, datetime
@@ -21,5 +23,6 @@ assert isinstance(datetime.now(UTC), sql_ledger.datetime)
 """
 
 
+@pytest.mark.slow
 def test_all_that_the_package_looks_at_is_ahead() -> None:
     subprocess.run([sys.executable, "-c", _PROGRAM], check=True)

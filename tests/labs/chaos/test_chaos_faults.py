@@ -11,6 +11,7 @@ from airflow_provider_permitocr.emulator.faults.faults_file import load_rules
 from labs.chaos.situations.faults import rules
 
 
+@pytest.mark.slow
 def test_each_fault_strikes_five_percent_of_the_calls(tmp_path: Path) -> None:
     file = tmp_path / "faults.json"
     file.write_text(json.dumps({"rules": rules()}))

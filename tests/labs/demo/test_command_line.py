@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 _ROOT = Path(__file__).parents[3]
 
 
@@ -25,6 +27,7 @@ def test_help_names_the_ui_option(tmp_path: Path) -> None:
     assert "--ui" in shown.stdout
 
 
+@pytest.mark.slow
 def test_start_that_fails_says_why_and_ends_with_status_1(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file where the directory should be")
     failed = _run("--state", "state", directory=tmp_path)

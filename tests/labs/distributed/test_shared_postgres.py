@@ -12,6 +12,7 @@ def databases(postgres: EmbeddedPostgres) -> set[str]:
         return {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
 
 
+@pytest.mark.slow
 def test_databases_of_others_are_left_alone_and_its_own_are_dropped(postgres: EmbeddedPostgres) -> None:
     before = databases(postgres)
     with SharedPostgres(postgres.dsn("postgres")) as shared:

@@ -39,6 +39,7 @@ def _server_pid(data_dir: Path) -> int:
     return int((data_dir / "postmaster.pid").read_text().splitlines()[0])
 
 
+@pytest.mark.slow
 def test_database_is_created_once_and_keeps_its_rows_across_restarts(cluster: Path) -> None:
     for _ in range(2):
         with EmbeddedPostgres(cluster) as server:
@@ -72,6 +73,7 @@ def test_stop_leaves_no_process_even_with_a_client_connected(cluster: Path) -> N
     assert [process for process in family if process.is_running()] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("crash", [False, True], ids=["stopped in good order", "crashed"])
 def test_what_was_committed_is_there_after_a_stop_at_the_same_port(cluster: Path, *, crash: bool) -> None:
     with EmbeddedPostgres(cluster, ["synchronous_commit=on"]) as server:

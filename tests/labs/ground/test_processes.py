@@ -47,12 +47,14 @@ def survivors() -> Iterator[list[psutil.Process]]:
     assert alive == []
 
 
+@pytest.mark.slow
 def test_grandchildren_end_with_the_child(log: Path, survivors: list[psutil.Process]) -> None:
     child = spawn(_with_grandchild(_SLEEPS, _SLEEPS), log=log)
     survivors += _family(child, 2)
     end([psutil.Process(child.pid)], grace=0.2)
 
 
+@pytest.mark.slow
 def test_processes_that_ignore_the_signal_are_killed(log: Path, survivors: list[psutil.Process]) -> None:
     child = spawn(_with_grandchild(_DEAF, _DEAF), log=log)
     survivors += _family(child, 2)

@@ -27,6 +27,7 @@ def _costs(permits: Analyzed) -> list[tuple[Any, ...]]:
     return [tuple(row.values())[1:] for row in sorted(rows, key=lambda row: row["line"])]
 
 
+@pytest.mark.slow
 def test_cost_is_exact_at_the_price_of_its_day(analyzed: New) -> None:
     permits = analyzed()
     permits.write()
@@ -51,6 +52,7 @@ def test_cost_is_exact_at_the_price_of_its_day(analyzed: New) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_hours_have_their_busiest_minute_and_how_long_calls_took(analyzed: New) -> None:
     permits = analyzed()
     permits.write()
@@ -72,6 +74,7 @@ def test_hours_have_their_busiest_minute_and_how_long_calls_took(analyzed: New) 
     ]
 
 
+@pytest.mark.slow
 def test_calls_of_other_lists_are_left_out(analyzed: New) -> None:
     permits, others = analyzed("permits"), analyzed("others")
     permits.write()
@@ -83,6 +86,7 @@ def test_calls_of_other_lists_are_left_out(analyzed: New) -> None:
         assert [row[5] for row in _costs(each)] == [calls]
 
 
+@pytest.mark.slow
 def test_table_is_replaced_and_keeps_what_the_ledger_has_pruned(analyzed: New) -> None:
     permits = analyzed()
     permits.write()
@@ -102,6 +106,7 @@ def test_table_is_replaced_and_keeps_what_the_ledger_has_pruned(analyzed: New) -
     assert len(permits.read("calls_by_hour")) == 3
 
 
+@pytest.mark.slow
 def test_last_microsecond_of_a_day_or_hour_belongs_to_it(analyzed: New) -> None:
     permits = analyzed()
     last = datetime(2026, 1, 31, 15, 59, 59, 999_999, tzinfo=UTC)
@@ -115,6 +120,7 @@ def test_last_microsecond_of_a_day_or_hour_belongs_to_it(analyzed: New) -> None:
     assert (hour["hour"].astimezone(UTC).hour, hour["p50_ms"]) == (15, 1_000)
 
 
+@pytest.mark.slow
 def test_days_that_pruning_has_thinned_keep_what_they_cost(analyzed: New) -> None:
     permits = analyzed()
     permits.write()
@@ -144,6 +150,7 @@ def test_days_that_pruning_has_thinned_keep_what_they_cost(analyzed: New) -> Non
     assert [permits.read("cost_by_day"), permits.read("calls_by_hour")] == before
 
 
+@pytest.mark.slow
 def test_days_that_were_not_pruned_are_as_the_ledger_has_them_now(analyzed: New) -> None:
     permits = analyzed()
     permits.write()
@@ -197,6 +204,7 @@ def test_lists_that_fill_a_table_are_found_by_its_name(sqlite_engine: sa.Engine)
         permits.lists()
 
 
+@pytest.mark.slow
 def test_columns_and_comments_are_as_they_are_declared(postgres_engine: sa.Engine) -> None:
     permits = Analyzed(postgres_engine, postgres_engine)
     permits.write()

@@ -24,6 +24,7 @@ def _today() -> date:
     return datetime.now(ZONE).date()
 
 
+@pytest.mark.slow
 def test_permits_are_counted_by_kind_and_by_the_day_of_the_zone(analyzed: New) -> None:
     permits = analyzed()
     late = NOON.replace(hour=16)  # the next day in Shanghai
@@ -44,6 +45,7 @@ def test_permits_are_counted_by_kind_and_by_the_day_of_the_zone(analyzed: New) -
     ]
 
 
+@pytest.mark.slow
 def test_permits_expire_in_the_smallest_span_that_holds(analyzed: New) -> None:
     permits = analyzed()
     in_days = {"gone": -1, "today": 0, "a": 30, "b": 31, "c": 60, "d": 61, "e": 90, "far": 91}
@@ -68,6 +70,7 @@ def _corrected(**columns: str) -> dict[str, Any]:
     return {"review_status": "corrected", "corrections": json.dumps(columns)}
 
 
+@pytest.mark.slow
 def test_a_corrected_period_counts_as_it_was_corrected(analyzed: New) -> None:
     permits = analyzed()
     soon, far = _today() + timedelta(days=10), _today() + timedelta(days=1_000)
@@ -84,6 +87,7 @@ def test_a_corrected_period_counts_as_it_was_corrected(analyzed: New) -> None:
     assert found == dict.fromkeys(("to soon", "from none", "in another field"), (soon, 10))
 
 
+@pytest.mark.slow
 def test_people_are_seen_by_what_was_corrected_and_not_by_rejected_readings(analyzed: New) -> None:
     permits = analyzed()
     permits.write(
@@ -110,6 +114,7 @@ def test_people_are_seen_by_what_was_corrected_and_not_by_rejected_readings(anal
     }
 
 
+@pytest.mark.slow
 def test_people_are_seen_by_number_with_what_speaks_against_one_document(analyzed: New) -> None:
     permits = analyzed()
 
@@ -146,6 +151,7 @@ def test_people_are_seen_by_number_with_what_speaks_against_one_document(analyze
     }
 
 
+@pytest.mark.slow
 def test_failures_are_counted_by_cause_and_say_what_to_do(analyzed: New) -> None:
     permits = analyzed()
     blurred = {"status": "failed", "error_code": "FailedOperation.ImageBlur"}
@@ -172,6 +178,7 @@ def test_failures_are_counted_by_cause_and_say_what_to_do(analyzed: New) -> None
     assert by_code["Nobody.KnowsThis"]["cause"] is None
 
 
+@pytest.mark.slow
 def test_flags_are_counted_with_what_people_decided(analyzed: New) -> None:
     permits = analyzed()
     permits.write(
@@ -212,6 +219,7 @@ def test_fields_are_right_as_often_as_people_left_them(analyzed: New) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_keys_that_differ_in_case_alone_are_different_images(analyzed: New) -> None:
     permits = analyzed()
     permits.write(
@@ -279,6 +287,7 @@ def test_keys_join_the_list_without_a_cast(analyzed: New, key_type: str | None) 
             assert sorted(connection.execute(sa.text(joined)).scalars()) == sorted(keys), suffix
 
 
+@pytest.mark.slow
 def test_run_of_the_recognizing_task_leaves_the_type_of_keys_in_documents(analyzed: New) -> None:
     permits = analyzed(key_type="integer", documents_view="documents")
     permits.write({"image_key": "7"})
@@ -295,6 +304,7 @@ def test_run_of_the_recognizing_task_leaves_the_type_of_keys_in_documents(analyz
     assert permits.prepare() == dict.fromkeys(permits.prepare(), False)
 
 
+@pytest.mark.slow
 def test_views_are_replaced_where_their_definition_has_changed_and_left_alone_otherwise(
     analyzed: New,
 ) -> None:
@@ -317,6 +327,7 @@ def test_views_of_an_awkward_name_are_made_and_read(analyzed: New, name: str) ->
     assert [row["permits"] for row in permits.read("by_day")] == [1]
 
 
+@pytest.mark.slow
 def test_two_results_of_one_schema_have_views_of_their_own(analyzed: New) -> None:
     first, second = analyzed("permits"), analyzed("others")
     first.write({"image_key": "a"})
@@ -326,6 +337,7 @@ def test_two_results_of_one_schema_have_views_of_their_own(analyzed: New) -> Non
     assert [row["permits"] for each in (first, second) for row in each.read("by_day")] == [1, 2]
 
 
+@pytest.mark.slow
 def test_views_are_in_the_schema_of_their_table(analyzed: New, database: sa.Engine) -> None:
     schema = {"sqlite": "main", "mysql": f"{database.url.database}_Mart"}.get(database.dialect.name, "Mart")
     if schema != "main":
@@ -403,6 +415,7 @@ def test_missing_right_to_create_views_is_said_to_be_so(
         connection.exec_driver_sql("DROP ROLE analyst")
 
 
+@pytest.mark.slow
 def test_view_that_others_depend_on_keeps_the_type_of_its_keys_and_says_so(
     postgres_engine: sa.Engine,
 ) -> None:
@@ -420,6 +433,7 @@ def test_view_that_others_depend_on_keeps_the_type_of_its_keys_and_says_so(
         assert connection.exec_driver_sql("SELECT image_key FROM mine").scalar_one() == "7"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["postgres", "duckdb"])
 def test_views_and_columns_have_comments(kind: str, request: pytest.FixtureRequest) -> None:
     engine = request.getfixturevalue(f"{kind}_engine")
@@ -438,6 +452,7 @@ def test_views_and_columns_have_comments(kind: str, request: pytest.FixtureReque
     assert said == [OF_RESULTS[0].question, OF_RESULTS[0].columns[0].comment]
 
 
+@pytest.mark.slow
 def test_columns_are_as_they_are_declared(analyzed: New) -> None:
     permits = analyzed()
     permits.write({"image_key": "a"})
@@ -449,6 +464,7 @@ def test_columns_are_as_they_are_declared(analyzed: New) -> None:
             assert [column.name for column in found] == [column.name for column in each.columns]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("suffix", "scans"),
     [("by_day", 1), ("expiring", 1), ("failures", 1), ("flagged", 1), ("accuracy", 1), ("repeated", 2)],
@@ -464,6 +480,7 @@ def test_each_row_is_looked_at_no_more_often_than_needed(
         assert len(re.findall(r" on permits\b(?!_)", "\n".join(plan))) == scans
 
 
+@pytest.mark.slow
 def test_numbers_of_many_rows_are_not_compared_each_with_each(postgres_engine: sa.Engine) -> None:
     permits = Analyzed(postgres_engine, postgres_engine)
     permits.write({"image_key": "a"})

@@ -103,6 +103,7 @@ def test_key_twice_in_a_batch_is_written_with_its_last_row(database: sa.Engine, 
         assert list(found) == ["2", None]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("character", ["\x00", "\ud800"], ids=["NUL", "lone surrogate"])
 def test_text_that_a_database_refuses_costs_its_row_alone(
     database: sa.Engine, table: sa.Table, character: str

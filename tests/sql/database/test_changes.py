@@ -370,6 +370,7 @@ def test_writers_are_not_held_up_by_an_index_of_a_large_table(
     assert _is_valid(database)
 
 
+@pytest.mark.slow
 def test_six_tasks_that_bring_one_table_up_to_date_all_succeed(mariadb_engine: sa.Engine) -> None:
     target(mariadb_engine).prepare()
     together = threading.Barrier(6)
@@ -384,6 +385,7 @@ def test_six_tasks_that_bring_one_table_up_to_date_all_succeed(mariadb_engine: s
     assert names(mariadb_engine) == [column.name for column in (*COLUMNS, *further)]
 
 
+@pytest.mark.slow
 def test_a_lock_that_is_lost_for_good_is_raised_when_patience_ends(sqlite_engine: sa.Engine) -> None:
     def wanted(_connection: sa.Connection) -> list[Change]:
         return [lambda connection: connection.exec_driver_sql("CREATE TABLE t (a)")]

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 import airflow_provider_permitocr
 from airflow_provider_permitocr.sql.dialects.known import DATABASES
 
@@ -48,6 +50,7 @@ def _docstring(node: ast.AST) -> ast.expr | None:
             return None
 
 
+@pytest.mark.slow
 def test_no_file_names_a_database_but_its_own_and_the_list_of_them() -> None:
     found = {
         str(path.relative_to(_PACKAGE)): sorted(set(names))

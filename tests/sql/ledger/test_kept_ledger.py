@@ -81,6 +81,7 @@ def test_a_shared_ledger_begins_like_one_that_is_new(database: sa.Engine) -> Non
     assert all(rows_of(database, table) == [] for table in tables if table is not tables.state)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES)
 def test_nothing_that_a_test_changes_reaches_the_next(restore: Callable[[], sa.Engine], change: str) -> None:
     engine = restore()

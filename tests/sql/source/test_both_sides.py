@@ -143,6 +143,7 @@ def test_missing_column_of_the_back_is_named(database: sa.Engine, documents: Cal
         SqlImageSource(database, replace(DOCUMENTS, back_image="rear")).check()
 
 
+@pytest.mark.slow
 def test_a_page_of_both_sides_is_found_by_the_index_of_the_key(
     postgres_engine: sa.Engine, fill: Fill
 ) -> None:

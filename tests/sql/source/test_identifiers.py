@@ -119,6 +119,7 @@ def test_image_list_with_an_awkward_column_is_read(
     _fill_and_read_back(database, fill, read, name, f"{name} image", f"{name} side", f"{name} at")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("database", ["psycopg", "psycopg2"], indirect=True)
 def test_name_that_looks_like_a_parameter_of_the_driver_is_taken_as_a_name(
     database: sa.Engine, fill: Fill, read: Read, frame_of: FrameOf

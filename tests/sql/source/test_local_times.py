@@ -164,6 +164,7 @@ NEAR_CHANGES = st.datetimes(datetime(2026, 10, 24, 20), datetime(2026, 10, 25, 6
 )
 
 
+@pytest.mark.slow
 @given(NEAR_CHANGES, NEAR_CHANGES)
 @example(datetime(2026, 10, 25, 1), datetime(2026, 10, 25, 2, 59, 59, 999999))
 @example(datetime(2026, 10, 25, 1, 30), datetime(2026, 10, 25, 3))

@@ -62,6 +62,7 @@ def test_image_larger_than_the_servers_packets_is_read(
     assert waited == []
 
 
+@pytest.mark.slow
 def test_keys_that_are_together_larger_than_a_packet_are_asked_for_in_parts(
     small: sa.Engine, fill_images: Callable[..., None]
 ) -> None:
@@ -72,6 +73,7 @@ def test_keys_that_are_together_larger_than_a_packet_are_asked_for_in_parts(
     assert waited == []
 
 
+@pytest.mark.slow
 def test_key_larger_than_a_packet_is_rejected_alone_by_the_limits_name(
     small: sa.Engine, fill_images: Callable[..., None]
 ) -> None:
@@ -87,6 +89,7 @@ def test_key_larger_than_a_packet_is_rejected_alone_by_the_limits_name(
     assert waited == []
 
 
+@pytest.mark.slow
 def test_long_keys_are_found_again(small: sa.Engine, fill_images: Callable[..., None]) -> None:
     fill_images(*((f"concat('{number}', repeat('k', {LIMIT // 5}))", "'/a'") for number in range(9)))
     source = SqlImageSource(small, LISTED)

@@ -167,6 +167,7 @@ def test_run_goes_on_and_writes_all_answers_but_those_that_are_refused(
     assert run(images).calls == 0
 
 
+@pytest.mark.slow
 def test_row_that_is_refused_in_any_form_is_remembered_and_its_answer_is_kept(
     database: sa.Engine, ledger_engine: sa.Engine, run: Callable[..., RunSummary]
 ) -> None:
@@ -179,6 +180,7 @@ def test_row_that_is_refused_in_any_form_is_remembered_and_its_answer_is_kept(
     assert statuses(ledger_engine, "permit_ocr_images")["never"] == "recognized"
 
 
+@pytest.mark.slow
 def test_rows_are_delivered_without_a_call_once_the_constraint_is_mended(
     database: sa.Engine, run: Callable[..., RunSummary]
 ) -> None:
@@ -202,6 +204,7 @@ def test_rows_are_delivered_without_a_call_once_the_constraint_is_mended(
         assert told.scalar_one() == 5
 
 
+@pytest.mark.slow
 def test_table_that_refuses_every_row_is_filled_without_a_call_once_it_takes_them(
     database: sa.Engine, run: Callable[..., RunSummary]
 ) -> None:
@@ -218,6 +221,7 @@ def test_table_that_refuses_every_row_is_filled_without_a_call_once_it_takes_the
     assert summary.skipped > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("database", ["mariadb"], indirect=True)
 def test_key_that_only_the_table_cannot_hold_is_its_refused_row_and_is_quoted_nowhere(
     ledger_engine: sa.Engine,

@@ -87,6 +87,7 @@ def test_empty_frame_writes_nothing(target: SqlResultTarget, database: sa.Engine
     assert _rows(database) == []
 
 
+@pytest.mark.slow
 def test_large_batch_is_written_in_one_go(
     target: SqlResultTarget, database: sa.Engine, frame_of: FrameOf
 ) -> None:

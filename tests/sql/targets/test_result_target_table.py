@@ -142,6 +142,7 @@ def test_schema_that_is_missing_is_asked_for(database: sa.Engine) -> None:
     assert "create its schema" in told
 
 
+@pytest.mark.slow
 def test_schema_that_sqlite_does_not_know_is_named(sqlite_engine: sa.Engine) -> None:
     with pytest.raises((TargetError, DatabaseError), match=r"'nowhere.permits'.*nowhere"):
         _target(sqlite_engine, "nowhere.permits").prepare()

@@ -31,6 +31,7 @@ def small(
         yield engine
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "portrait", ["p" * LIMIT, "'" * (LIMIT // 2), "李" * (LIMIT // 3)], ids=lambda text: text[0]
 )
@@ -51,6 +52,7 @@ def test_a_row_larger_than_a_packet_is_refused_alone_by_the_limits_name(
     assert waited == []
 
 
+@pytest.mark.slow
 def test_rows_that_are_together_larger_than_a_packet_are_written(
     small: sa.Engine, frame_of: Callable[..., pd.DataFrame]
 ) -> None:

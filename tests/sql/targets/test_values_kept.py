@@ -193,6 +193,7 @@ def test_encodings_that_lack_characters_are_refused_on_mysql(
     assert f"{column} is in {characters}, which lacks Chinese characters" in _refusal(database)
 
 
+@pytest.mark.slow
 @on_mysql
 def test_ledger_whose_texts_lack_characters_is_refused_on_mysql(database: sa.Engine) -> None:
     prepare_tables(database, Ledger("permit_ocr", conn_id="lake"), "UTC")
@@ -291,6 +292,7 @@ def test_key_that_ends_in_a_blank_is_refused_by_a_table_that_leaves_blanks_out(
     }
 
 
+@pytest.mark.slow
 @on_mysql
 def test_ledger_that_leaves_blanks_out_is_refused(database: sa.Engine) -> None:
     prepare_tables(database, Ledger("permit_ocr", conn_id="lake"), "UTC")

@@ -209,6 +209,7 @@ def test_all_wait_for_one_answer_where_there_are_no_keys(clock: Clock) -> None:
             clock.now += 101
 
 
+@pytest.mark.slow
 def test_no_thread_ever_has_parts_of_two_issues() -> None:
     role = TemporaryKeys(partial(assumed, ConnectionKeys(OLD), Sts(seconds=0.002)))
     done = threading.Event()

@@ -150,6 +150,7 @@ def test_an_empty_object_is_read_as_such(storage: ObjectStorage) -> None:
     assert storage.read("s3://permits/empty.jpg", LIMIT) == b""
 
 
+@pytest.mark.slow
 def test_many_threads_share_a_store_and_look_its_connection_up_for_all(
     storage: ObjectStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -351,6 +352,7 @@ def test_an_empty_object_of_cos_is_read_as_such(cos: CosStandIn) -> None:
     assert ObjectStorage("tencent").read(f"cos://{COS_BUCKET}/empty.jpg", LIMIT) == b""
 
 
+@pytest.mark.slow
 def test_cos_is_asked_again_when_it_refuses_for_the_rate(cos: CosStandIn) -> None:
     cos.slow_down = 2
     assert ObjectStorage("tencent").read(f"cos://{COS_BUCKET}/a.jpg", LIMIT) == IMAGE

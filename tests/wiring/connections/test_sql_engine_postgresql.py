@@ -233,6 +233,7 @@ def test_a_driver_that_is_not_supported_is_refused(connect: Connect) -> None:
         sql_engine("lake")
 
 
+@pytest.mark.slow
 @needs_psycopg
 def test_statements_are_prepared_where_the_extra_says_so(connect: Connect) -> None:
     cases: list[tuple[dict[str, Any], int | None]] = [

@@ -390,6 +390,7 @@ def test_keys_are_taken_that_the_ledger_can_hold(house: House, sqlite_engine: sa
     assert (adopted.taken, adopted.left_out) == (len(expected), len(lengths - expected))
 
 
+@pytest.mark.slow
 def test_rows_of_a_warehouse_elsewhere_are_taken_over(
     sqlite_engine: sa.Engine, duckdb_engine: sa.Engine
 ) -> None:

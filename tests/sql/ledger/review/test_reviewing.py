@@ -75,6 +75,7 @@ def of_targets(process: Process, *keys: str) -> dict[str, Review | None]:
     return {key: each.review for (key, _), each in found.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("database", ["psycopg"], indirect=True)
 def test_500_doubtful_readings_are_decided_in_10_questions_and_none_is_asked_twice(
     database: sa.Engine,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from airflow_provider_permitocr.engine.run.window import DueFile
@@ -17,6 +18,7 @@ def row_of(engine: sa.Engine, name: str) -> Any:
     return row
 
 
+@pytest.mark.slow
 @EACH_LEDGER
 def test_a_window_that_was_taken_over_and_finished_is_whole(database: sa.Engine, time: LedgerTime) -> None:
     die(database, time, "died", day(1))

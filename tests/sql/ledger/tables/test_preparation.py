@@ -238,6 +238,7 @@ def reader(postgres_engine: sa.Engine, new_engine: NewEngine) -> Any:
     execute(postgres_engine, "DROP OWNED BY reader", "DROP ROLE reader")
 
 
+@pytest.mark.slow
 def test_without_the_right_to_create_the_statements_for_a_dba_are_given_and_work(
     postgres_engine: sa.Engine, reader: sa.Engine
 ) -> None:
@@ -252,6 +253,7 @@ def test_without_the_right_to_create_the_statements_for_a_dba_are_given_and_work
         assert read_state(connection, LEDGER, tables).version == 0
 
 
+@pytest.mark.slow
 def test_without_the_right_to_create_in_mariadb_the_statements_work_too(
     mariadb_engine: sa.Engine, new_engine: NewEngine
 ) -> None:

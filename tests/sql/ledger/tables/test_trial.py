@@ -32,6 +32,7 @@ def assert_nothing_was_left(engine: sa.Engine) -> None:
         assert len(rows_of(engine, table)) == (table.name == "permit_ocr_state")
 
 
+@pytest.mark.slow
 @EACH_LEDGER
 def test_autocommit_of_the_engine_is_refused_and_leaves_nothing(
     database: sa.Engine, new_engine: NewEngine
@@ -60,6 +61,7 @@ def test_autocommit_of_psycopg_by_its_arguments_is_refused(
     assert_nothing_was_left(postgres_engine)
 
 
+@pytest.mark.slow
 def test_autocommit_of_a_mysql_connection_is_refused(
     mariadb_engine: sa.Engine, new_engine: NewEngine
 ) -> None:
@@ -72,6 +74,7 @@ def test_autocommit_of_sqlite_is_refused(sqlite_engine: sa.Engine, new_engine: N
     assert_nothing_was_left(sqlite_engine)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept_by", ["MyISAM", "Aria"])
 @pytest.mark.parametrize("table", ["state", "answers"])
 def test_a_storage_engine_without_transactions_is_named(
