@@ -87,8 +87,14 @@ def pytest_collection_finish() -> None:
     gc.freeze()
     gc.set_threshold(10_000, 50, 1_000)
     gc.enable()
-    # DuckDB reports all that it still holds when Python ends. To let go of it takes seconds; before that,
-    # pytest would look through it as well, five times.
+
+
+def pytest_unconfigure() -> None:
+    """End without a look through all there is: pytest would take five, and Python two, for seconds.
+
+    DuckDB reports what it still holds then: a worker has nobody to tell, and another process lets go of it.
+    """
+    gc.freeze()
     atexit.register(_say_no_more if "PYTEST_XDIST_WORKER" in os.environ else gc.unfreeze)
 
 
