@@ -52,6 +52,7 @@ def test_an_object_whose_sending_fails_is_never_completed(
     assert "Uploads" not in s3.client.list_multipart_uploads(Bucket=s3.bucket)
 
 
+@pytest.mark.slow
 def test_what_others_put_and_delete_meanwhile_is_seen(bucket: Place, s3: S3) -> None:
     store, path = bucket.store, f"{bucket.directory}/a"
     assert not store.exists(path)
@@ -65,6 +66,7 @@ def rows_file(described: ResultFile) -> StoredRowsFile:
     return open_result_file(described)
 
 
+@pytest.mark.slow
 def test_a_connection_by_name_in_the_url_or_by_default_leads_to_the_bucket(
     s3: S3,
     s3_endpoint: str,
@@ -86,6 +88,7 @@ def test_a_connection_by_name_in_the_url_or_by_default_leads_to_the_bucket(
     assert s3.keys() == ["0.csv", "1.csv", "2.csv"]
 
 
+@pytest.mark.slow
 def test_pandas_reads_the_file_through_its_url(
     s3: S3, s3_endpoint: str, new_row: Callable[..., Record]
 ) -> None:

@@ -256,6 +256,7 @@ def test_blanks_that_a_form_has_made_of_plus_signs_are_plus_signs(
     assert read_reference(form.format(text.replace("+", " "))) == InlineImage(content)
 
 
+@pytest.mark.slow
 def test_one_plus_sign_at_the_end_of_a_line_is_one() -> None:
     content = base64.b64decode("/9j/" + "A" * 396 + "+AAA" + "A" * 200)
     text = base64.b64encode(content).decode()

@@ -56,6 +56,7 @@ def largest(site: Site) -> int:
     return size
 
 
+@pytest.mark.slow
 @sites
 def test_an_image_may_be_exactly_as_large_as_the_site_takes(site: Site, tmp_path: Path) -> None:
     image = PNG.ljust(largest(site), b"\x00")

@@ -86,6 +86,7 @@ def test_a_result_table_where_nothing_may_change_is_refused_as_such(
         assert "grant" not in str(said.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_there", [False, True], ids=["new", "there"])
 def test_a_ledger_where_nothing_may_change_is_refused_as_such(
     request: pytest.FixtureRequest, read_only: ReadOnly, is_there: bool

@@ -191,6 +191,7 @@ def test_more_than_one_picture_is_rejected(image_format: str) -> None:
     assert error.code == "ImageHasPages"
 
 
+@pytest.mark.slow
 def test_a_heic_with_further_images_is_the_one_that_it_says_it_is() -> None:
     heic = pillow_heif.from_pillow(noisy((64, 48)))
     heic.add_from_pillow(scene())
@@ -247,6 +248,7 @@ def test_a_page_as_large_as_a_poster_is_held_to_what_reading_needs() -> None:
     assert opened(out).size == (4000, 2000)
 
 
+@pytest.mark.slow
 def test_pdfs_from_many_threads_do_not_disturb_each_other() -> None:
     pdf = saved(scene(), "PDF", resolution=300)
     outs: list[bytes] = []
@@ -285,6 +287,7 @@ def test_what_was_done_is_said_in_numbers(image_format: str) -> None:
     assert 1000 <= width < 2400
 
 
+@pytest.mark.slow
 def test_conversion_says_when_it_had_to_shrink_as_well() -> None:
     out, note = converted(saved(noisy((2400, 1600)), "BMP"), 400_000)
     width, height = opened(out).size
@@ -307,6 +310,7 @@ def test_rather_than_illegible_it_is_rejected() -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_jpeg_of_more_pixels_than_fit_into_memory_is_decoded_at_half_its_size() -> None:
     image = saved(Image.new("L", (12_000, 8_000), "grey"), "JPEG")
     out, note = shrunk(image, len(image) - 1)
@@ -392,6 +396,7 @@ def test_without_pillow_there_is_no_converter_and_shrinking_is_a_mistake_of_the_
         find_converter(required=True)
 
 
+@pytest.mark.slow
 def test_finding_the_converter_imports_nothing_heavy() -> None:
     program = (
         "import sys\n"

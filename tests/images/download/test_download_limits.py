@@ -99,6 +99,7 @@ def test_endless_answer_is_read_to_one_byte_above_the_limit(
     assert len(downloader().read(f"http://{raw_server(never_end).endpoint}/", 100_000)) == 100_001
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("encoding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
 def test_answer_that_unpacks_to_too_much_is_unpacked_to_one_byte_above_the_limit(
     downloader: NewDownloader, serve: Serve, encoding: str, pack: Callable[[bytes], bytes]

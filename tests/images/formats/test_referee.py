@@ -153,6 +153,7 @@ def test_of_noise_nothing_is_accepted_or_passes(noise: bytes, start: bytes) -> N
     assert not passed(start + noise)
 
 
+@pytest.mark.slow
 def test_only_jpegs_with_a_damaged_byte_get_through_and_the_api_refuses_them_free_of_charge() -> None:
     drawing = random.Random("damage")
     refused, through = 0, 0

@@ -257,6 +257,7 @@ def test_a_history_counts_the_last_row_of_each_image_and_side(analyzed: New) -> 
     assert [row["images"] for row in permits.read("failures")] == [1]
 
 
+@pytest.mark.slow
 def test_views_of_an_empty_table_and_of_rows_without_values_can_be_read(analyzed: New) -> None:
     permits = analyzed()
     permits.write()

@@ -49,6 +49,7 @@ def reader_of_postgres(
     return new_engine(dsn), new_engine(dsn, connect_args=read_only)
 
 
+@pytest.mark.slow
 def test_a_server_of_postgresql_that_takes_no_changes_is_said_to_be_one(
     reader_of_postgres: tuple[sa.Engine, sa.Engine],
 ) -> None:

@@ -73,6 +73,7 @@ def definitions(engine: sa.Engine) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 @EACH_LEDGER
 def test_a_shared_ledger_begins_like_one_that_is_new(database: sa.Engine) -> None:
     tables = prepared(database)
@@ -122,6 +123,7 @@ def test_a_run_takes_the_ledger_as_it_is(database: sa.Engine) -> None:
     assert len(statements_of_a_run(database)) <= 12
 
 
+@pytest.mark.slow
 @EACH_LEDGER
 @pytest.mark.parametrize(
     ("statement", "is_looked_at"),

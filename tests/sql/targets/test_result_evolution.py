@@ -140,6 +140,7 @@ def test_missing_key_or_status_is_refused_under_every_contract(
     assert _names(database) == others
 
 
+@pytest.mark.slow
 def test_tasks_that_add_columns_at_the_same_moment_all_succeed(database: sa.Engine) -> None:
     _target(database).prepare()
     further = [Column(f"further_{number}", ColumnKind.TEXT, "Carried along") for number in range(4)]

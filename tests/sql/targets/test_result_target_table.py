@@ -100,6 +100,7 @@ def test_highest_version_of_the_rows_is_the_tables(database: sa.Engine, frame_of
     assert target.held() == Held(3, 2**40)
 
 
+@pytest.mark.slow
 def test_tasks_that_prepare_at_the_same_moment_all_succeed(database: sa.Engine) -> None:
     together = threading.Barrier(6)
 

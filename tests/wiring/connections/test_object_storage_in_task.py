@@ -66,6 +66,7 @@ def supervisor(cos_store: CosStandIn) -> Iterator[Supervisor]:
         thread.join()
 
 
+@pytest.mark.slow
 def test_a_tasks_threads_look_connections_up_at_once(supervisor: Supervisor, cos_store: CosStandIn) -> None:
     cos_store.objects[BUCKET, "a.jpg"] = b"image"
     # Several, as Airflow 3.2 mixes up the answers to threads that ask at once.

@@ -75,6 +75,7 @@ def test_values_are_kept_out_of_the_errors_of_duckdb(duckdb_file: Path) -> None:
     assert "08320271" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_duckdb_file_that_another_process_holds_is_said_to_be_held(duckdb_file: Path) -> None:
     holder = subprocess.Popen(
         [sys.executable, "-c", _HOLD, str(duckdb_file)], stdin=subprocess.PIPE, stdout=subprocess.PIPE

@@ -230,6 +230,7 @@ def test_modes_that_change_values_are_left_out_and_others_kept(
         engine.dispose()
 
 
+@pytest.mark.slow
 def test_a_proxy_that_drops_what_sessions_are_set_to_is_refused(
     connect: Connect, own_mariadb: OwnMariaDb
 ) -> None:

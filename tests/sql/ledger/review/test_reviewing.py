@@ -253,6 +253,7 @@ def test_a_task_that_is_cleared_shows_the_same_columns_but_none_of_a_newer_answe
     assert shown == [asked[0].shown, {}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("database", ["psycopg", "mariadb"], indirect=True)
 def test_questions_that_are_made_at_the_same_time_share_no_reading(database: sa.Engine) -> None:
     process = Process(database)

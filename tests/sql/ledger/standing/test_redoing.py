@@ -97,6 +97,7 @@ def test_images_are_marked_that_meet_every_criterion(
     assert marked(database) == list(expected)
 
 
+@pytest.mark.slow
 @EACH_LEDGER
 def test_more_keys_than_a_statement_takes_are_marked_once_each(database: sa.Engine, time: LedgerTime) -> None:
     process = Process(database)

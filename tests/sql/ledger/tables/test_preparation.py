@@ -44,6 +44,7 @@ def make(
     sa.Table(table.name, sa.MetaData(), *kept, *further).create(engine, checkfirst=False)
 
 
+@pytest.mark.slow
 @EVERY_LEDGER
 def test_all_tables_and_the_row_that_is_locked_are_made_once(database: sa.Engine) -> None:
     tables = prepared(database)
@@ -73,6 +74,7 @@ def test_tasks_that_start_together_make_one_ledger(database: sa.Engine) -> None:
         assert len({each.result() for each in prepares}) == 1
 
 
+@pytest.mark.slow
 @EACH_LEDGER
 def test_looking_creates_nothing(database: sa.Engine) -> None:
     assert check_tables(database, LEDGER) is False
@@ -128,6 +130,7 @@ def test_a_column_that_no_ledger_fills_is_refused(database: sa.Engine) -> None:
     assert "it requires a value for invoice, which is never written" in refusal(database)
 
 
+@pytest.mark.slow
 @EACH_LEDGER
 def test_further_columns_that_may_be_empty_are_let_be(database: sa.Engine) -> None:
     make(database, TABLES.calls, extra=sa.Column("remark", sa.Integer))
@@ -163,6 +166,7 @@ def test_a_ledger_of_another_shape_is_refused_before_its_columns_are_judged(data
         check_tables(database, LEDGER)
 
 
+@pytest.mark.slow
 @EACH_LEDGER
 def test_a_ledger_that_lost_its_state_goes_on_counting(database: sa.Engine) -> None:
     tables = prepared(database)
@@ -195,6 +199,7 @@ def test_an_index_that_is_missing_is_made(database: sa.Engine) -> None:
     }
 
 
+@pytest.mark.slow
 def test_times_without_a_zone_are_read_and_written_in_utc(postgres_engine: sa.Engine) -> None:
     make(
         postgres_engine,
@@ -282,6 +287,7 @@ def test_a_missing_right_is_named(postgres_engine: sa.Engine, reader: sa.Engine,
     assert "the ledger's table 'permit_ocr_answers'" in said
 
 
+@pytest.mark.slow
 def test_the_ledger_is_kept_in_the_schema_that_its_name_says(postgres_engine: sa.Engine) -> None:
     execute(postgres_engine, "CREATE SCHEMA ops")
     prepared(postgres_engine, Ledger("ops.permit_ocr", conn_id="lake"))

@@ -54,6 +54,7 @@ def test_autocommit_of_a_postgresql_driver_is_refused(
     assert NO_TRANSACTIONS in refusal(engine)
 
 
+@pytest.mark.slow
 def test_autocommit_of_psycopg_by_its_arguments_is_refused(
     postgres_engine: sa.Engine, new_engine: NewEngine
 ) -> None:
