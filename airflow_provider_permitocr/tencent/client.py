@@ -19,9 +19,9 @@ from airflow_provider_permitocr.errors import CallError
 from airflow_provider_permitocr.permit.api import OUTPUT_FIELDS
 from airflow_provider_permitocr.tencent.decisions import call_error, of_fetched
 from airflow_provider_permitocr.tencent.envelope import Refusal, malformed, open_envelope
-from airflow_provider_permitocr.tencent.keys.credentials import KeySource, after_refusal
+from airflow_provider_permitocr.tencent.keys.credentials import Keys, KeySource, after_refusal
 from airflow_provider_permitocr.tencent.keys.key_source import key_source
-from airflow_provider_permitocr.tencent.options import ClientOptions, Keys
+from airflow_provider_permitocr.tencent.options import ClientOptions
 from airflow_provider_permitocr.tencent.signing import Signer
 from airflow_provider_permitocr.tencent.transport import HttpAnswer, Transport, clock_fault
 from airflow_provider_permitocr.tencent.wire_codes import NO_FIELDS

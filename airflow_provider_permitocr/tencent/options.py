@@ -9,9 +9,8 @@ from pathlib import Path
 
 from airflow_provider_permitocr.permit.api import SITES, Site
 from airflow_provider_permitocr.tencent.endpoints import AllowedEndpoints, is_trusted, origin
+from airflow_provider_permitocr.tencent.keys.credentials import Keys, check_header_values
 
-#: These are sent in headers; invisible characters in a copied key would only show as a network error.
-_HEADER_VALUE = re.compile(r"[!-~]+")
 _HOST = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?")
 #: By name or by number, of the account's own or of a service (cloud.tencent.com/document/api/1312/48197).
 _ROLE = re.compile(r"qcs::cam::uin/\d+:role(Name)?/[\w+=,.@/-]+", re.ASCII)
@@ -31,31 +30,6 @@ class CredentialKind(StrEnum):
     ENVIRONMENT = "environment"  #: the variables and the file that the SDK and tccli read
     CVM_ROLE = "cvm_role"  #: the role that is bound to the CVM instance
     TKE_OIDC = "tke_oidc"  #: the role of the pod's service account in TKE
-
-
-@dataclass(frozen=True)
-class Keys:
-    """What signs a call; immutable, so that all three parts seen by a thread belong together.
-
-    :param token: of temporary keys.
-    :raises ValueError: naming what is invalid in a header.
-    """
-
-    secret_id: str
-    secret_key: str = field(repr=False)
-    token: str | None = field(default=None, repr=False)
-
-    def __post_init__(self) -> None:
-        _check_header_values(
-            (self.secret_id, "SecretId (login)"),
-            (self.secret_key, "SecretKey (password)"),
-            (self.token, "token"),
-        )
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """What no message may quote."""
-        return (self.secret_key, self.token) if self.token else (self.secret_key,)
 
 
 @dataclass(frozen=True)
@@ -136,7 +110,7 @@ class ClientOptions:
 
     def __post_init__(self) -> None:
         self._check_credentials()
-        _check_header_values((self.region or None, "region"))
+        check_header_values((self.region or None, "region"))
         if self.protocol not in ("http", "https"):
             raise ValueError(f"the connection's host must be reached by https or http, not {self.protocol!r}")
         if self.endpoint is not None and not _HOST.fullmatch(self.endpoint):
@@ -196,14 +170,4 @@ class ClientOptions:
             raise ValueError(
                 "the connection's cvm_role_name must be a role's name as the console shows it, not"
                 f" {self.cvm_role_name!r}"
-            )
-
-
-def _check_header_values(*labelled: tuple[str | None, str]) -> None:
-    for value, label in labelled:
-        # Not which value: it may be a secret.
-        if value is not None and not _HEADER_VALUE.fullmatch(value):
-            raise ValueError(
-                f"the connection's {label} is empty, or contains spaces or non-ASCII characters; copy it"
-                " again"
             )

@@ -14,7 +14,8 @@ from typing import Final
 
 from airflow_provider_permitocr import __version__
 from airflow_provider_permitocr.permit.api import ACTION, SERVICE, VERSION
-from airflow_provider_permitocr.tencent.options import ClientOptions, Keys
+from airflow_provider_permitocr.tencent.keys.credentials import Keys
+from airflow_provider_permitocr.tencent.options import ClientOptions
 
 _ALGORITHM: Final = "TC3-HMAC-SHA256"
 #: The service only accepts this one; text after a semicolon would be signed, too.

@@ -18,7 +18,7 @@ from airflow_provider_permitocr.permit.answers import flatten
 from airflow_provider_permitocr.permit.columns import COLUMNS
 from airflow_provider_permitocr.permit.status import Status
 from airflow_provider_permitocr.tencent.envelope import Refusal, open_envelope
-from airflow_provider_permitocr.tencent.options import Keys
+from airflow_provider_permitocr.tencent.keys.credentials import Keys
 from labs.fuzz.figures import Figures
 from labs.fuzz.mutations import mutated
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from airflow_provider_permitocr.errors import CallError, Decision
 from airflow_provider_permitocr.tencent.decisions import call_error
 from airflow_provider_permitocr.tencent.envelope import Answer, Refusal, open_envelope
-from airflow_provider_permitocr.tencent.options import Keys
+from airflow_provider_permitocr.tencent.keys.credentials import Keys
 
 KEYS = Keys("AKID", "secret-word", "a-token")
 

@@ -12,12 +12,13 @@ from airflow_provider_permitocr.permit.api import SITES
 from airflow_provider_permitocr.tencent.keys.credentials import (
     ConnectionKeys,
     IssuedKeys,
+    Keys,
     TemporaryKeys,
     assumed,
 )
 from airflow_provider_permitocr.tencent.keys.key_source import key_source
 from airflow_provider_permitocr.tencent.keys.sts import assume_role
-from airflow_provider_permitocr.tencent.options import ClientOptions, Keys, Role
+from airflow_provider_permitocr.tencent.options import ClientOptions, Role
 from airflow_provider_permitocr.tencent.sdk import ocr_client
 
 OptionsFor = Callable[..., ClientOptions]

@@ -19,7 +19,8 @@ from tencentcloud.common.profile.http_profile import HttpProfile
 
 from airflow_provider_permitocr.permit.api import ACTION, SERVICE, SITES, VERSION, Site
 from airflow_provider_permitocr.tencent.endpoints import AllowedEndpoints
-from airflow_provider_permitocr.tencent.options import ClientOptions, Keys
+from airflow_provider_permitocr.tencent.keys.credentials import Keys
+from airflow_provider_permitocr.tencent.options import ClientOptions
 from airflow_provider_permitocr.tencent.signing import Signer, authorization
 
 _VISIBLE = st.text(string.ascii_letters + string.digits + string.punctuation, min_size=1, max_size=60)

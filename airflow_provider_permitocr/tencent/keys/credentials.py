@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from airflow_provider_permitocr.errors import OF_ALL, CallError, ConfigurationError, Decision
-from airflow_provider_permitocr.tencent.options import Keys
 
 #: Codes for keys or signatures that are no longer valid: temporary
 #: ones that have ended, others that were replaced in the console.
@@ -32,6 +32,33 @@ _HOLD_OFF_SECONDS: Final = 0.5
 _RENEWED_AFTER: Final = 0.75
 #: The part of it, and the seconds at most, that a call may take to arrive after it was signed.
 _ON_THE_WAY: Final = (0.05, 5.0)
+#: These are sent in headers; invisible characters in a copied key would only show as a network error.
+_HEADER_VALUE = re.compile(r"[!-~]+")
+
+
+@dataclass(frozen=True)
+class Keys:
+    """What signs a call; immutable, so that all three parts seen by a thread belong together.
+
+    :param token: of temporary keys.
+    :raises ValueError: naming what is invalid in a header.
+    """
+
+    secret_id: str
+    secret_key: str = field(repr=False)
+    token: str | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        check_header_values(
+            (self.secret_id, "SecretId (login)"),
+            (self.secret_key, "SecretKey (password)"),
+            (self.token, "token"),
+        )
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no message may quote."""
+        return (self.secret_key, self.token) if self.token else (self.secret_key,)
 
 
 class KeySource(Protocol):
@@ -60,6 +87,21 @@ class IssuedKeys:
 
     keys: Keys
     seconds: float
+
+
+def check_header_values(*labelled: tuple[str | None, str]) -> None:
+    """Refuse what a header cannot hold.
+
+    :param labelled: each value, or None, with what it is called in the connection.
+    :raises ValueError: naming the first that is empty, or has blanks or characters beyond ASCII.
+    """
+    for value, label in labelled:
+        # Not which value: it may be a secret.
+        if value is not None and not _HEADER_VALUE.fullmatch(value):
+            raise ValueError(
+                f"the connection's {label} is empty, or contains spaces or non-ASCII characters; copy it"
+                " again"
+            )
 
 
 def after_refusal(error: CallError, source: KeySource, refused: Keys) -> CallError:

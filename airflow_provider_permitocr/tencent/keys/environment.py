@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from airflow_provider_permitocr.errors import ConfigurationError
-from airflow_provider_permitocr.tencent.options import Keys
+from airflow_provider_permitocr.tencent.keys.credentials import Keys
 
 _VARIABLES: Final = ("TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY", "TENCENTCLOUD_TOKEN")
 #: The first that exists is read.

@@ -18,8 +18,8 @@ from airflow_provider_permitocr.net.connection_pool import pool_manager, proxy_a
 from airflow_provider_permitocr.net.network_faults import NetworkError, network_errors
 from airflow_provider_permitocr.net.timed_connection import TimeLimits, within
 from airflow_provider_permitocr.tencent.decisions import call_error
-from airflow_provider_permitocr.tencent.keys.credentials import IssuedKeys, no_keys, unasked
-from airflow_provider_permitocr.tencent.options import ROLE_NAME, ClientOptions, Keys
+from airflow_provider_permitocr.tencent.keys.credentials import IssuedKeys, Keys, no_keys, unasked
+from airflow_provider_permitocr.tencent.options import ROLE_NAME, ClientOptions
 from airflow_provider_permitocr.tencent.wire_codes import MALFORMED, network_code, status_code
 
 _NAME: Final = "the metadata service of the CVM instance"

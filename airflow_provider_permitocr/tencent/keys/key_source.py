@@ -10,6 +10,7 @@ from airflow_provider_permitocr.errors import ConfigurationError
 from airflow_provider_permitocr.tencent.keys.credentials import (
     ConnectionKeys,
     IssuedKeys,
+    Keys,
     KeySource,
     TemporaryKeys,
     assumed,
@@ -17,7 +18,7 @@ from airflow_provider_permitocr.tencent.keys.credentials import (
 from airflow_provider_permitocr.tencent.keys.environment import environment_keys, tke_web_identity
 from airflow_provider_permitocr.tencent.keys.instance_role import instance_role_keys
 from airflow_provider_permitocr.tencent.keys.sts import assume_role, assume_role_with_web_identity
-from airflow_provider_permitocr.tencent.options import ClientOptions, CredentialKind, Keys
+from airflow_provider_permitocr.tencent.options import ClientOptions, CredentialKind
 
 
 def key_source(

@@ -20,9 +20,9 @@ from airflow_provider_permitocr.permit.api import SERVICE
 from airflow_provider_permitocr.tencent.decisions import look_up
 from airflow_provider_permitocr.tencent.endpoints import sts_host
 from airflow_provider_permitocr.tencent.envelope import Refusal, malformed, open_envelope
-from airflow_provider_permitocr.tencent.keys.credentials import IssuedKeys, KeySource, no_keys, unasked
+from airflow_provider_permitocr.tencent.keys.credentials import IssuedKeys, Keys, KeySource, no_keys, unasked
 from airflow_provider_permitocr.tencent.keys.environment import WebIdentity
-from airflow_provider_permitocr.tencent.options import ClientOptions, Keys, Role
+from airflow_provider_permitocr.tencent.options import ClientOptions, Role
 from airflow_provider_permitocr.tencent.signing import Operation, Signer
 from airflow_provider_permitocr.tencent.transport import Transport, clock_fault
 from airflow_provider_permitocr.tencent.wire_codes import MALFORMED

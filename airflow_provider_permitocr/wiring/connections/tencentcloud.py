@@ -12,7 +12,7 @@ from airflow_provider_permitocr.permit.api import SITES
 from airflow_provider_permitocr.tencent.cos import check_cos_place, foreign_cos_endpoint
 from airflow_provider_permitocr.tencent.endpoints import AllowedEndpoints
 from airflow_provider_permitocr.tencent.keys.environment import tke_role_arn
-from airflow_provider_permitocr.tencent.options import ClientOptions, CredentialKind, Keys, Role
+from airflow_provider_permitocr.tencent.options import ClientOptions, CredentialKind, Role
 from airflow_provider_permitocr.wiring.connections.extras import check_names, number, text
 
 CONNECTION_TYPE: Final = "tencentcloud"
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
-    from airflow_provider_permitocr.tencent.keys.credentials import KeySource
+    from airflow_provider_permitocr.tencent.keys.credentials import Keys, KeySource
 
 
 def look_up(conn_id: str) -> Connection | None:

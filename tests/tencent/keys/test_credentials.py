@@ -11,11 +11,11 @@ from airflow_provider_permitocr.errors import CallError, ConfigurationError, Dec
 from airflow_provider_permitocr.tencent.keys.credentials import (
     ConnectionKeys,
     IssuedKeys,
+    Keys,
     TemporaryKeys,
     after_refusal,
     assumed,
 )
-from airflow_provider_permitocr.tencent.options import Keys
 
 OLD, NEW = Keys("AKIDold", "old-key", "old-token"), Keys("AKIDnew", "new-key", "new-token")
 

@@ -7,8 +7,8 @@ import pytest
 from tencentcloud.common.credential import Credential, EnvironmentVariableCredential, ProfileCredential
 
 from airflow_provider_permitocr.errors import ConfigurationError
+from airflow_provider_permitocr.tencent.keys.credentials import Keys
 from airflow_provider_permitocr.tencent.keys.environment import environment_keys, tke_web_identity
-from airflow_provider_permitocr.tencent.options import Keys
 
 BOTH = {"TENCENTCLOUD_SECRET_ID": "AKIDenv", "TENCENTCLOUD_SECRET_KEY": "env-key"}
 PROFILE = "[default]\nsecret_id = AKIDfile\nsecret_key = file-key\n"

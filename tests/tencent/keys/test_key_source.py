@@ -20,9 +20,10 @@ from airflow_provider_permitocr.engine.models import PermitRequest
 from airflow_provider_permitocr.errors import CallError, ConfigurationError, Decision
 from airflow_provider_permitocr.permit.api import CardSide
 from airflow_provider_permitocr.tencent.client import MainlandPermitClient
+from airflow_provider_permitocr.tencent.keys.credentials import Keys
 from airflow_provider_permitocr.tencent.keys.key_source import key_source
 from airflow_provider_permitocr.tencent.keys.sts import caller_identity
-from airflow_provider_permitocr.tencent.options import ClientOptions, CredentialKind, Keys, Role
+from airflow_provider_permitocr.tencent.options import ClientOptions, CredentialKind, Role
 from airflow_provider_permitocr.tencent.sdk import ocr_client
 
 ROLE = Role("qcs::cam::uin/100000000001:roleName/permit-reader", seconds=3600)

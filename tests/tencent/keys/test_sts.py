@@ -12,10 +12,10 @@ from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.errors import CallError, Decision
 from airflow_provider_permitocr.permit.api import SITES
 from airflow_provider_permitocr.tencent.endpoints import AllowedEndpoints
-from airflow_provider_permitocr.tencent.keys.credentials import ConnectionKeys, IssuedKeys
+from airflow_provider_permitocr.tencent.keys.credentials import ConnectionKeys, IssuedKeys, Keys
 from airflow_provider_permitocr.tencent.keys.key_source import key_source
 from airflow_provider_permitocr.tencent.keys.sts import assume_role, caller_identity
-from airflow_provider_permitocr.tencent.options import ClientOptions, Keys, Role
+from airflow_provider_permitocr.tencent.options import ClientOptions, Role
 from airflow_provider_permitocr.tencent.transport import HttpAnswer, Transport
 from tests.net.raw_server import Connection, RawServer
 from tests.tencent.recognition import identity_of

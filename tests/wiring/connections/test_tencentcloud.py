@@ -7,7 +7,8 @@ import pytest
 from airflow.sdk import Connection
 
 from airflow_provider_permitocr.errors import ConfigurationError
-from airflow_provider_permitocr.tencent.options import Keys, Role
+from airflow_provider_permitocr.tencent.keys.credentials import Keys
+from airflow_provider_permitocr.tencent.options import Role
 from airflow_provider_permitocr.wiring.connections.tencentcloud import (
     client_options,
     cos_connection,
