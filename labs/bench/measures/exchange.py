@@ -60,5 +60,5 @@ def measure_exchanges(bench: Bench) -> Exchanges:
     bench.say(f"Exchanges with a ledger of {sizes.ledger_rows:,} calls, and with an empty one")
     bench.postgres.create_database(_DATABASE, replace=True)
     dsn = bench.postgres.dsn(_DATABASE)
-    seen = run_program("exchanges", dsn, str(sizes.ledger_rows), str(sizes.exchanges))
+    seen = run_program("lists.exchanges", dsn, str(sizes.ledger_rows), str(sizes.exchanges))
     return Exchanges(sizes.ledger_rows, seen["full"], seen["empty"])

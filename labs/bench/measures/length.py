@@ -159,7 +159,7 @@ def measure_lengths(bench: Bench) -> Lengths:
 def _new_rows(bench: Bench, rows: int) -> ListRun:
     bench.say(f"A list of {rows:,} new rows, recognition stubbed at the wire")
     bench.postgres.create_database(_DATABASE, replace=True)
-    seen = run_program("long_list", bench.postgres.dsn(_DATABASE), str(rows))
+    seen = run_program("lists.long_list", bench.postgres.dsn(_DATABASE), str(rows))
     return ListRun(rows, seen["seconds"], seen["peak_mb"], seen["memory_mb"])
 
 
@@ -170,12 +170,12 @@ def _finished_rows(bench: Bench, rows: int, times: int) -> dict[str, list[dict[s
         bench.postgres.create_database(database, replace=True)
     dsn, elsewhere = bench.postgres.dsn(_DATABASE), bench.postgres.dsn(_ELSEWHERE)
     file = bench.state / f"images-{rows}.db"
-    run_program("finish_list", dsn, elsewhere, str(file), str(rows))
+    run_program("lists.finish_list", dsn, elsewhere, str(file), str(rows))
     sources = {BARE: BARE, BESIDE: dsn, APART: elsewhere, SQLITE: f"sqlite:///{file}"}
     seen: dict[str, list[dict[str, Any]]] = {way: [] for way in sources}
     for _ in range(times):
         for way, source in sources.items():
-            seen[way].append(run_program("finished_list", dsn, source))
+            seen[way].append(run_program("lists.finished_list", dsn, source))
     return seen
 
 

@@ -222,20 +222,20 @@ def measure_targets(bench: Bench) -> Targets:
     written = _written(bench, few), _written(bench, many)
     refused = bench.sizes.refused_rows
     bench.say(f"Runs with only {refused:,} refused rows to handle")
-    seen = _run(bench, "refused_rows", refused)
+    seen = _run(bench, "lists.refused_rows", refused)
     runs = {case: RefusedRun(**run) for case, run in seen["cases"].items()}
     return Targets(rebuilt, erased, written, refused, seen["without"], runs)
 
 
 def _rebuilt(bench: Bench, rows: int) -> RebuiltTable:
     bench.say(f"Rebuild of {rows:,} rows, into an empty table and into a full one")
-    seen = _run(bench, "rebuild_table", rows)
+    seen = _run(bench, "lists.rebuild_table", rows)
     return RebuiltTable(rows, Took(**seen["empty"]), Took(**seen["full"]), seen["calls"], seen["peak_mb"])
 
 
 def _erased(bench: Bench, rows: int) -> ErasedRows:
     bench.say(f"{rows:,} rows erased by key, from ledger and table")
-    seen = _run(bench, "erase_rows", rows)
+    seen = _run(bench, "lists.erase_rows", rows)
     if not seen["found_before"]:
         raise RuntimeError("no person was found before the erasure, so the search proves nothing")
     took = Took(seen["seconds"], seen["cpu_seconds"])
