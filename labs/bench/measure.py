@@ -51,10 +51,10 @@ class Sizes:
     large_images: int = 600
     ledger_rows: int = 1_000_000
     exchanges: int = 300
-    rows: tuple[int, int] = (10_000, 100_000)
+    rows: tuple[int, int] = (10_000, 50_000)
     finished_rows: tuple[int, int] = (10_000, 1_000_000)
     repeated_runs: int = 3
-    written_rows: int = 50_000
+    written_rows: int = 30_000
     rebuilt_rows: tuple[int, int] = (20_000, 100_000)
     erased_rows: int = 100_000
     file_rows: tuple[int, int] = (200_000, 1_000_000)
