@@ -133,7 +133,6 @@ def analyst(engine: sa.Engine) -> sa.Connection:
     return connection
 
 
-@pytest.mark.slow
 @EACH
 def test_others_read_on_during_an_upgrade_and_all_rows_arrive_once_the_transaction_ends(
     engine: sa.Engine, list_images: Callable[[int], None], emulator: RunningEmulator

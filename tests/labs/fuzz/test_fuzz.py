@@ -16,7 +16,6 @@ def test_mutated_files_are_read_or_refused_within_bounds_of_memory() -> None:
     assert len([end for end in figures.ends if end.startswith("converted from")]) >= 6
 
 
-@pytest.mark.slow
 def test_mutated_files_are_read_or_refused_without_the_extra_for_conversion() -> None:
     figures = images.fuzz(400, converts=False)
     assert (figures.inputs, figures.uncaught) == (400, {})
