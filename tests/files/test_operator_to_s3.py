@@ -21,6 +21,8 @@ from airflow_provider_permitocr import (
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:
     from tests.files.conftest import S3
 
@@ -54,7 +56,6 @@ def task_to(path: str, listed: ImageTable) -> MainlandPermitOcrOperator:
     )
 
 
-@pytest.mark.slow
 def test_a_list_becomes_an_object_in_a_notebook_whose_thread_runs_an_event_loop(
     s3: S3, listed: ImageTable
 ) -> None:
@@ -66,7 +67,6 @@ def test_a_list_becomes_an_object_in_a_notebook_whose_thread_runs_an_event_loop(
     assert asyncio.run(run_cell())["calls"] == 1
 
 
-@pytest.mark.slow
 def test_a_list_becomes_an_object_and_the_next_run_pays_for_nothing(
     s3: S3, listed: ImageTable, front: Specimen
 ) -> None:
@@ -81,7 +81,6 @@ def test_a_list_becomes_an_object_and_the_next_run_pays_for_nothing(
     assert list(pd.read_parquet(io.BytesIO(content))["number"]) == [front.fields["Number"]]
 
 
-@pytest.mark.slow
 def test_portraits_become_objects_whose_urls_the_rows_have(
     s3: S3, listed: ImageTable, sqlite_engine: sa.Engine
 ) -> None:

@@ -11,6 +11,8 @@ from airflow_provider_permitocr import Budget, Ledger
 from airflow_provider_permitocr.emulator.running import RunningEmulator
 from tests.operators.conftest import ImageList
 
+pytestmark = pytest.mark.whole_runs
+
 Try = Callable[..., dict[str, Any]]
 LEDGER = Ledger("permit_ocr", conn_id="warehouse")
 
@@ -28,7 +30,6 @@ def try_capped(try_task: Try, called: list[dict[str, Any]]) -> Try:
     return lambda *args, **more: try_task(*args, ledger=LEDGER, on_budget_callback=note, **more)
 
 
-@pytest.mark.whole_runs
 def test_the_day_is_told_once_over_all_runs(
     try_capped: Try, connected: RunningEmulator, image_list: ImageList, called: list[dict[str, Any]]
 ) -> None:
@@ -41,7 +42,6 @@ def test_the_day_is_told_once_over_all_runs(
     ]
 
 
-@pytest.mark.whole_runs
 def test_a_run_is_told_once(
     try_capped: Try,
     connected: RunningEmulator,
@@ -55,7 +55,6 @@ def test_a_run_is_told_once(
     assert "80% of max_calls are used: 4 of 5 calls" in caplog.text
 
 
-@pytest.mark.whole_runs
 def test_nobody_is_told_below_that_share(
     try_capped: Try, connected: RunningEmulator, image_list: ImageList, called: list[dict[str, Any]]
 ) -> None:

@@ -16,6 +16,8 @@ from airflow_provider_permitocr.emulator.running import RunningEmulator
 from airflow_provider_permitocr.emulator.specimens import Specimen
 from airflow_provider_permitocr.plugins.page_link import PageLink
 
+pytestmark = pytest.mark.whole_runs
+
 ImageList = Callable[..., list[Specimen]]
 NewOperator = Callable[..., MainlandPermitOcrOperator]
 
@@ -42,7 +44,6 @@ def run(operator: MainlandPermitOcrOperator, instance: Instance, store: Store | 
     return operator.execute(context if store is None else context | {"task_state_store": store})
 
 
-@pytest.mark.whole_runs
 def test_a_task_pushes_its_progress_and_what_the_ledger_adds_up(
     operator: NewOperator, connected: RunningEmulator, image_list: ImageList
 ) -> None:
@@ -68,7 +69,6 @@ def test_a_task_pushes_its_progress_and_what_the_ledger_adds_up(
     assert "/no/such" not in said
 
 
-@pytest.mark.whole_runs
 def test_progress_is_pushed_beside_the_run_and_not_by_it(
     operator: NewOperator, connected: RunningEmulator, image_list: ImageList
 ) -> None:
@@ -78,7 +78,6 @@ def test_progress_is_pushed_beside_the_run_and_not_by_it(
     assert instance.threads == {"permitocr-progress"}
 
 
-@pytest.mark.whole_runs
 def test_a_task_whose_progress_cannot_be_pushed_succeeds(
     operator: NewOperator,
     connected: RunningEmulator,
@@ -97,7 +96,6 @@ class Store(dict[str, Any]):
         self[key] = json.loads(json.dumps(value))
 
 
-@pytest.mark.whole_runs
 def test_the_last_record_of_a_try_that_failed_outlives_it(
     operator: NewOperator, connected: RunningEmulator, image_list: ImageList
 ) -> None:
@@ -111,7 +109,6 @@ def test_the_last_record_of_a_try_that_failed_outlives_it(
     assert store["permitocr_progress"]["caps"]["reached"] == "day"
 
 
-@pytest.mark.whole_runs
 def test_a_try_that_succeeds_leaves_nothing_in_the_state_store(
     operator: NewOperator, connected: RunningEmulator, image_list: ImageList
 ) -> None:
@@ -121,7 +118,6 @@ def test_a_try_that_succeeds_leaves_nothing_in_the_state_store(
     assert store == {}
 
 
-@pytest.mark.whole_runs
 def test_a_task_that_only_plans_or_rebuilds_pushes_nothing(
     operator: NewOperator, connected: RunningEmulator, image_list: ImageList
 ) -> None:
@@ -133,7 +129,6 @@ def test_a_task_that_only_plans_or_rebuilds_pushes_nothing(
         assert instance.pushed == []
 
 
-@pytest.mark.whole_runs
 def test_a_subclass_has_the_button_while_it_runs_which_airflow_looks_up_in_xcom(
     connected: RunningEmulator, image_list: ImageList, operator: NewOperator
 ) -> None:

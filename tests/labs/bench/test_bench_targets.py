@@ -19,6 +19,8 @@ from labs.bench.programs.lists.filled import deliver_all, fill_ledger, refuse_od
 from labs.bench.programs.stubbed import TARGET, engine
 from labs.ground.servers.postgres import EmbeddedPostgres
 
+pytestmark = pytest.mark.slow
+
 ROWS = 120
 _TABLES = (
     "SELECT * FROM permits ORDER BY image_key",
@@ -66,7 +68,6 @@ def fill(dsn: str, *, odd_rows_are_refused: bool) -> None:
     database.dispose()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("odd_rows_are_refused", [False, True])
 def test_filled_tables_are_those_that_a_delivery_leaves(
     dsn: str, postgres: EmbeddedPostgres, postgres_database: str, odd_rows_are_refused: bool
@@ -82,7 +83,6 @@ def test_filled_tables_are_those_that_a_delivery_leaves(
     assert (len(permits), len(refused)) == (ROWS, ROWS // 2 if odd_rows_are_refused else 0)
 
 
-@pytest.mark.slow
 def test_a_table_is_rebuilt_empty_and_full(dsn: str, capsys: pytest.CaptureFixture[str]) -> None:
     rebuild_table.main(dsn, str(ROWS))
     found = seen(capsys)
@@ -90,14 +90,12 @@ def test_a_table_is_rebuilt_empty_and_full(dsn: str, capsys: pytest.CaptureFixtu
     assert set(found["empty"]) == set(found["full"]) == {"seconds", "cpu_seconds"}
 
 
-@pytest.mark.slow
 def test_a_list_becomes_one_object(dsn: str, capsys: pytest.CaptureFixture[str]) -> None:
     write_object.main(dsn, str(ROWS))
     found = seen(capsys)
     assert (found["objects"], found["right"]) == (1, ROWS)
 
 
-@pytest.mark.slow
 def test_refused_rows_add_few_statements_to_a_run(dsn: str, capsys: pytest.CaptureFixture[str]) -> None:
     refused_rows.main(dsn, "100")
     found = seen(capsys)
@@ -108,7 +106,6 @@ def test_refused_rows_add_few_statements_to_a_run(dsn: str, capsys: pytest.Captu
     assert all(0 < run["statements"] - found["without"] <= 200 for run in found["cases"].values())
 
 
-@pytest.mark.slow
 def test_nobody_is_found_once_every_row_is_erased(dsn: str, capsys: pytest.CaptureFixture[str]) -> None:
     erase_rows.main(dsn, str(ROWS))
     found = seen(capsys)
